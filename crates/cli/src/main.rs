@@ -1,0 +1,2 @@
+//! The `masklet` command.
+fn main() {}
