@@ -1,1 +1,3 @@
 //! The network.
+#![allow(missing_docs)]
+pub mod config;
