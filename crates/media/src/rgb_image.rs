@@ -1,0 +1,279 @@
+//! An 8-bit RGB picture and its way in from, and out to, a file.
+
+use std::io::{self, Cursor};
+use std::path::Path;
+
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageError, ImageReader, Limits};
+
+use crate::{MediaError, Result, atomic};
+
+/// The most pixels a picture or mask read from outside may have: 178,956,970, the count at
+/// which Pillow too refuses (13,377 squared).
+pub const MAX_PIXELS: u64 = 178_956_970;
+
+/// An 8-bit RGB picture: `[height, width, 3]` bytes, row-major, at least one pixel.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RgbImage {
+    width: u32,
+    height: u32,
+    pixels: Vec<u8>,
+}
+
+impl RgbImage {
+    /// A picture over `pixels`, `[height, width, 3]` bytes in red, green, blue order.
+    ///
+    /// # Errors
+    /// [`MediaError::EmptyImage`] if a side is zero; [`MediaError::BufferLength`] if `pixels`
+    /// is not `width * height * 3` long.
+    pub fn from_raw(width: u32, height: u32, pixels: Vec<u8>) -> Result<Self> {
+        if width == 0 || height == 0 {
+            return Err(MediaError::EmptyImage { width, height });
+        }
+        let expected = (width as usize)
+            .saturating_mul(height as usize)
+            .saturating_mul(3);
+        if pixels.len() != expected {
+            return Err(MediaError::BufferLength {
+                what: "RGB picture",
+                width,
+                height,
+                expected,
+                found: pixels.len(),
+            });
+        }
+        Ok(Self {
+            width,
+            height,
+            pixels,
+        })
+    }
+
+    /// A picture of one colour.
+    ///
+    /// # Errors
+    /// [`MediaError::EmptyImage`] if a side is zero; [`MediaError::TooLarge`] above
+    /// [`MAX_PIXELS`].
+    pub fn filled(width: u32, height: u32, colour: [u8; 3]) -> Result<Self> {
+        check_pixel_count("the new picture", width, height)?;
+        Self::from_raw(
+            width,
+            height,
+            colour.repeat(width as usize * height as usize),
+        )
+    }
+
+    /// Reads a picture file, whatever its extension says.
+    ///
+    /// JPEG, PNG, WebP, BMP, TIFF and GIF (first frame) are recognised by their first bytes.
+    /// Pixels become 8-bit RGB as by Pillow's `convert("RGB")`, which the reference uses:
+    /// transparency is dropped without blending, greyscale is repeated, palettes are looked
+    /// up; of 16-bit channels the high byte is kept.
+    ///
+    /// An EXIF orientation is **not** applied, because the reference does not: the pixels,
+    /// and all prompt coordinates, are in the stored orientation.
+    ///
+    /// # Errors
+    /// [`MediaError::Read`], [`MediaError::NotAnImage`], [`MediaError::Decode`] or
+    /// [`MediaError::TooLarge`], each naming the file.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        Self::decode_named(&path.display().to_string(), &read_file(path)?)
+    }
+
+    /// Decodes a picture from the bytes of a file; see [`RgbImage::open`].
+    ///
+    /// # Errors
+    /// [`MediaError::NotAnImage`], [`MediaError::Decode`] or [`MediaError::TooLarge`].
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        Self::decode_named("the picture given as bytes", bytes)
+    }
+
+    fn decode_named(name: &str, bytes: &[u8]) -> Result<Self> {
+        let decoded = decode_dynamic(name, bytes)?;
+        let (width, height) = (decoded.width(), decoded.height());
+        Self::from_raw(width, height, into_rgb8(decoded))
+    }
+
+    /// Width in pixels.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Height in pixels.
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// Width and height in pixels.
+    pub fn dimensions(&self) -> (u32, u32) {
+        (self.width, self.height)
+    }
+
+    /// The pixels, `[height, width, 3]`.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// The pixels, `[height, width, 3]`, to change in place.
+    pub fn pixels_mut(&mut self) -> &mut [u8] {
+        &mut self.pixels
+    }
+
+    /// The pixels, `[height, width, 3]`, without a copy.
+    pub fn into_pixels(self) -> Vec<u8> {
+        self.pixels
+    }
+
+    /// The colour at column `x`, row `y`, or `None` outside the picture.
+    pub fn pixel(&self, x: u32, y: u32) -> Option<[u8; 3]> {
+        if x >= self.width || y >= self.height {
+            return None;
+        }
+        let at = (y as usize * self.width as usize + x as usize) * 3;
+        self.pixels.get(at..at + 3)?.try_into().ok()
+    }
+
+    /// Writes the picture as an 8-bit RGB PNG, complete or not at all (see [`atomic`]).
+    ///
+    /// # Errors
+    /// [`MediaError::Write`], naming the file.
+    pub fn save_png(&self, path: impl AsRef<Path>) -> Result<()> {
+        let bytes = encode_png(
+            &self.pixels,
+            self.width,
+            self.height,
+            ExtendedColorType::Rgb8,
+        );
+        write_png(path.as_ref(), bytes)
+    }
+
+    /// The picture as the bytes of an 8-bit RGB PNG file.
+    ///
+    /// # Errors
+    /// [`MediaError::Write`] if the encoder fails (it has no reason to).
+    pub fn to_png(&self) -> Result<Vec<u8>> {
+        encode_png(
+            &self.pixels,
+            self.width,
+            self.height,
+            ExtendedColorType::Rgb8,
+        )
+        .map_err(|source| MediaError::Write {
+            path: "PNG in memory".into(),
+            source,
+        })
+    }
+}
+
+impl std::fmt::Debug for RgbImage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RgbImage({}x{})", self.width, self.height)
+    }
+}
+
+/// Reads a whole file, naming it on failure.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|source| MediaError::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Decodes by content, within the limits on size; `name` is for messages.
+pub(crate) fn decode_dynamic(name: &str, bytes: &[u8]) -> Result<DynamicImage> {
+    let (width, height) = decode_dimensions(name, bytes)?;
+    check_pixel_count(name, width, height)?;
+    reader(name, bytes)?
+        .decode()
+        .map_err(|source| MediaError::Decode {
+            name: name.to_owned(),
+            source,
+        })
+}
+
+/// Width and height from the header alone. `bytes` may be the beginning of a file, if it
+/// reaches past the header.
+pub(crate) fn decode_dimensions(name: &str, bytes: &[u8]) -> Result<(u32, u32)> {
+    reader(name, bytes)?
+        .into_dimensions()
+        .map_err(|source| MediaError::Decode {
+            name: name.to_owned(),
+            source,
+        })
+}
+
+/// Whether the first bytes are those of a picture format this build decodes.
+pub(crate) fn is_image(first_bytes: &[u8]) -> bool {
+    image::guess_format(first_bytes).is_ok_and(|format| format.reading_enabled())
+}
+
+fn reader<'a>(name: &str, bytes: &'a [u8]) -> Result<ImageReader<Cursor<&'a [u8]>>> {
+    let not_an_image = || MediaError::NotAnImage {
+        name: name.to_owned(),
+    };
+    let format = image::guess_format(bytes).map_err(|_| not_an_image())?;
+    if !format.reading_enabled() {
+        return Err(not_an_image());
+    }
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    // The pixel count is checked from the header before decoding; this bounds what the
+    // decoder allocates for the widest pixel (four 16-bit channels), plus working space.
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MAX_PIXELS * 12);
+    reader.limits(limits);
+    Ok(reader)
+}
+
+/// Refuses sizes above [`MAX_PIXELS`].
+pub(crate) fn check_pixel_count(name: &str, width: u32, height: u32) -> Result<()> {
+    if u64::from(width) * u64::from(height) > MAX_PIXELS {
+        return Err(MediaError::TooLarge {
+            name: name.to_owned(),
+            width,
+            height,
+        });
+    }
+    Ok(())
+}
+
+/// `[height, width, 3]` bytes: alpha dropped, grey repeated, the high byte of 16-bit channels.
+fn into_rgb8(decoded: DynamicImage) -> Vec<u8> {
+    let high = |value: u16| (value >> 8) as u8;
+    match decoded {
+        DynamicImage::ImageLuma16(p) => p.pixels().flat_map(|p| [high(p.0[0]); 3]).collect(),
+        DynamicImage::ImageLumaA16(p) => p.pixels().flat_map(|p| [high(p.0[0]); 3]).collect(),
+        DynamicImage::ImageRgb16(p) => p.pixels().flat_map(|p| p.0.map(high)).collect(),
+        DynamicImage::ImageRgba16(p) => p
+            .pixels()
+            .flat_map(|p| [p.0[0], p.0[1], p.0[2]].map(high))
+            .collect(),
+        other => other.into_rgb8().into_raw(),
+    }
+}
+
+/// Encodes a whole PNG in memory.
+pub(crate) fn encode_png(
+    pixels: &[u8],
+    width: u32,
+    height: u32,
+    colour: ExtendedColorType,
+) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Adaptive)
+        .write_image(pixels, width, height, colour)
+        .map_err(|failed| match failed {
+            ImageError::IoError(source) => source,
+            other => io::Error::other(other),
+        })?;
+    Ok(bytes)
+}
+
+/// Writes an encoded PNG to `path`, complete or not at all.
+pub(crate) fn write_png(path: &Path, encoded: io::Result<Vec<u8>>) -> Result<()> {
+    let bytes = encoded.map_err(|source| MediaError::Write {
+        path: path.to_owned(),
+        source,
+    })?;
+    atomic::write(path, &bytes)
+}
