@@ -1,0 +1,79 @@
+//! Vector exponential, error function and GELU.
+
+use crate::simd::Simd;
+
+/// Where `erf` is 1 to within 4e-7.
+const ERF_LIMIT: f32 = 3.6;
+
+/// `erf(z) / z` on `0..=3.6` as a polynomial in `2 (z / 3.6)^2 - 1`, constant term first.
+const ERF: [f32; 14] = [
+    0.392_712_15,
+    -0.195_490_84,
+    0.143_808_92,
+    -0.113_783_29,
+    0.089_838_676,
+    -0.068_125_67,
+    0.048_164_316,
+    -0.032_184_03,
+    0.021_522_185,
+    -0.012_298_364,
+    0.004_302_724_3,
+    -0.002_257_310_3,
+    0.002_729_401_5,
+    -0.001_161_221,
+];
+
+/// `2^x` on `-0.5..=0.5`, relative error below 2e-7; constant term first.
+const EXP2: [f32; 6] =
+    [1.000_000_1, 0.693_147_2, 0.240_221_07, 0.055_503_27, 0.009_676_037, 0.001_340_043_3];
+
+#[inline(always)]
+fn polynomial<S: Simd, const N: usize>(coefficients: &[f32; N], x: S::V) -> S::V {
+    let mut sum = S::splat(coefficients[N - 1]);
+    for &c in coefficients[..N - 1].iter().rev() {
+        sum = S::fma(sum, x, S::splat(c));
+    }
+    sum
+}
+
+/// `2^x`, relative error below 3e-7; 0 below -160, infinity above 128, NaN for NaN.
+#[inline(always)]
+pub(crate) fn exp2<S: Simd>(x: S::V) -> S::V {
+    // The operand order of `max` and `min` lets NaN through.
+    let x = S::min(S::splat(129.0), S::max(S::splat(-160.0), x));
+    let whole = S::round(x);
+    let fraction = S::sub(x, whole);
+    S::scale2(polynomial::<S, 6>(&EXP2, fraction), whole)
+}
+
+/// `e^x`, relative error below 1e-6 for results that are normal numbers.
+#[inline(always)]
+pub(crate) fn exp<S: Simd>(x: S::V) -> S::V {
+    exp2::<S>(S::mul(x, S::splat(std::f32::consts::LOG2_E)))
+}
+
+/// The error function, absolute error below 5e-7.
+#[inline(always)]
+pub(crate) fn erf<S: Simd>(z: S::V) -> S::V {
+    let squared = S::mul(z, z);
+    let mapped = S::fma(squared, S::splat(2.0 / (ERF_LIMIT * ERF_LIMIT)), S::splat(-1.0));
+    let inner = S::mul(z, polynomial::<S, 14>(&ERF, mapped));
+    let limit = S::splat(ERF_LIMIT);
+    let one = S::splat(1.0);
+    let upper = S::select_ge(z, limit, one, inner);
+    S::select_ge(S::splat(-ERF_LIMIT), z, S::splat(-1.0), upper)
+}
+
+/// `x Phi(x) = x (1 + erf(x / sqrt 2)) / 2`.
+#[inline(always)]
+pub(crate) fn gelu<S: Simd>(x: S::V) -> S::V {
+    let half = S::mul(x, S::splat(0.5));
+    S::fma(half, erf::<S>(S::mul(x, S::splat(std::f32::consts::FRAC_1_SQRT_2))), half)
+}
+
+/// `1 / (1 + e^-x)`.
+#[inline(always)]
+pub(crate) fn sigmoid<S: Simd>(x: S::V) -> S::V {
+    let one = S::splat(1.0);
+    S::div(one, S::add(one, exp::<S>(S::sub(S::splat(0.0), x))))
+}

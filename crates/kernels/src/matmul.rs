@@ -1,0 +1,410 @@
+//! Products of activations with packed weights, and of two such products in a row (an MLP).
+//!
+//! Work is cut into blocks of rows small enough for L2; a thread prepares a block's left operand
+//! once (normalising, gathering, converting to bf16) and then passes all panels by it. The hidden
+//! rows of an MLP never leave the cache.
+
+use crate::buffers::Scratch;
+use crate::cpu::{self, Isa};
+use crate::epilogue::{Activation, Destination, Epilogue, Finish, RowMap, finish};
+use crate::output::{Out, Shared, Written};
+use crate::pack::PackedMatrix;
+use crate::product::{Block, Engine, Session};
+use crate::rows::{LayerNorm, Normalised, Plain, RowSource, Rows, row_to_bf16};
+use crate::simd::PANEL;
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Bytes of left operand a block may have: half of a typical L2 cache, or less.
+const BLOCK_BYTES: usize = 512 << 10;
+
+/// Products smaller than this (multiplications) are not worth a second thread.
+const SERIAL: usize = 1 << 18;
+
+/// `out[m, n] = epilogue(a[m, k] * weight[n, k]^T)`.
+///
+/// ```
+/// use masklet_kernels::{Epilogue, PackedMatrix, Precision, Rows, collect, matmul};
+/// let weight = PackedMatrix::pack(&[1.0, 2.0, 3.0, 4.0], 2, 2, Precision::F32);
+/// let x = [1.0, 10.0];
+/// let y = collect(2, |out| {
+///     matmul(Rows::dense(&x, 1), &weight, Epilogue::bias(&[0.5, 0.0]), out)
+/// });
+/// assert_eq!(y, [21.5, 43.0]);
+/// ```
+pub fn matmul<'o>(
+    a: Rows<'_>,
+    weight: &PackedMatrix,
+    epilogue: Epilogue<'_>,
+    out: impl Into<Out<'o>>,
+) -> Written {
+    a.check(weight.inputs(), "matmul");
+    let source = Plain { rows: a, width: weight.inputs() };
+    product_of(&source, a.count, weight, epilogue, out.into(), "matmul")
+}
+
+/// `out[m, n] = epilogue(norm(a)[m, k] * weight[n, k]^T)`: the normalised rows never reach memory.
+pub fn matmul_norm<'o>(
+    a: Rows<'_>,
+    norm: LayerNorm<'_>,
+    weight: &PackedMatrix,
+    epilogue: Epilogue<'_>,
+    out: impl Into<Out<'o>>,
+) -> Written {
+    a.check(weight.inputs(), "matmul_norm");
+    assert_eq!(norm.gamma.len(), weight.inputs(), "matmul_norm: the norm has another width");
+    assert_eq!(norm.beta.len(), weight.inputs(), "matmul_norm: the norm has another width");
+    let source = Normalised { rows: a, norm };
+    product_of(&source, a.count, weight, epilogue, out.into(), "matmul_norm")
+}
+
+/// `out[m, n] += epilogue(a[m, k] * weight[n, k]^T)`: a residual connection in place.
+pub fn matmul_add(a: Rows<'_>, weight: &PackedMatrix, epilogue: Epilogue<'_>, out: &mut [f32]) {
+    a.check(weight.inputs(), "matmul_add");
+    let source = Plain { rows: a, width: weight.inputs() };
+    let len = a.count * weight.outputs();
+    assert_eq!(out.len(), len, "matmul_add: the output has {} numbers, not {len}", out.len());
+    epilogue.check(weight.outputs(), len, "matmul_add");
+    let to = Target {
+        start: Shared(out.as_mut_ptr()),
+        map: RowMap::Dense { stride: weight.outputs() },
+        add: true,
+    };
+    // SAFETY: lengths were checked, and an initialised `out` may be added to.
+    unsafe { product(&source, a.count, weight, &epilogue, to) };
+}
+
+/// [`matmul`] for any source of rows.
+pub(crate) fn product_of(
+    source: &impl RowSource,
+    rows: usize,
+    weight: &PackedMatrix,
+    epilogue: Epilogue<'_>,
+    out: Out<'_>,
+    kernel: &str,
+) -> Written {
+    let len = rows * weight.outputs();
+    out.expect_len(len, kernel);
+    epilogue.check(weight.outputs(), len, kernel);
+    let map = RowMap::Dense { stride: weight.outputs() };
+    let to = Target { start: out.shared(), map, add: false };
+    // SAFETY: lengths were checked; every row and column of `out` is written.
+    unsafe {
+        product(source, rows, weight, &epilogue, to);
+        out.written()
+    }
+}
+
+/// Where a product goes.
+#[derive(Clone, Copy)]
+pub(crate) struct Target {
+    pub start: Shared<f32>,
+    pub map: RowMap,
+    /// Add to what is there.
+    pub add: bool,
+}
+
+/// How a product is cut into tasks.
+struct Partition {
+    rows_per_block: usize,
+    blocks: usize,
+    panels_per_chunk: usize,
+    chunks: usize,
+}
+
+impl Partition {
+    fn new(engine: Engine, rows: usize, k: usize, panels: usize) -> Partition {
+        let threads = rayon::current_num_threads();
+        let step = engine.row_step();
+        let fitting = (BLOCK_BYTES / (engine.row_width() * k.max(1))).clamp(2 * step, 16 * step);
+        if threads == 1 || rows * k * panels * PANEL < SERIAL {
+            let rows_per_block = fitting.next_multiple_of(step);
+            let blocks = rows.div_ceil(rows_per_block);
+            return Partition { rows_per_block, blocks, panels_per_chunk: panels, chunks: 1 };
+        }
+        let fewest = rows.div_ceil(fitting);
+        let even = if fewest < 8 * threads { fewest.next_multiple_of(threads) } else { fewest };
+        let rows_per_block = rows.div_ceil(even.max(1)).next_multiple_of(step);
+        let blocks = rows.div_ceil(rows_per_block);
+        let wanted = if blocks < 2 * threads && blocks % threads != 0 { 2 * threads } else { 1 };
+        let panels_per_chunk = panels.div_ceil(wanted).max(1);
+        Partition { rows_per_block, blocks, panels_per_chunk, chunks: panels.div_ceil(panels_per_chunk) }
+    }
+
+    /// Runs `work(rows, panels)` for every task.
+    fn run(&self, rows: usize, panels: usize, work: impl Fn(Range<usize>, Range<usize>) + Sync) {
+        let task = |index: usize| {
+            let (block, chunk) = (index / self.chunks, index % self.chunks);
+            let (row, panel) = (block * self.rows_per_block, chunk * self.panels_per_chunk);
+            work(
+                row..rows.min(row + self.rows_per_block),
+                panel..panels.min(panel + self.panels_per_chunk),
+            );
+        };
+        let tasks = self.blocks * self.chunks;
+        if tasks <= 1 || rows * panels * PANEL == 0 {
+            (0..tasks).for_each(task);
+        } else {
+            (0..tasks).into_par_iter().with_max_len(1).for_each(task);
+        }
+    }
+}
+
+/// The rows of one block in the format an engine takes.
+struct Left {
+    start: *const u8,
+    stride: usize,
+    /// Holds the rows if they are not used in place.
+    _memory: Option<Scratch>,
+}
+
+impl Left {
+    /// # Safety
+    /// `rows` are rows of `source`, which are `k` wide.
+    unsafe fn prepare(
+        engine: Engine,
+        isa: Isa,
+        source: &impl RowSource,
+        rows: Range<usize>,
+        k: usize,
+    ) -> Left {
+        // Rows a multiple of 4 KiB apart share one cache set: copying them is cheaper.
+        let in_place = source.in_place().filter(|(_, stride)| stride % 1024 != 0 || rows.len() == 1);
+        if let (Some((start, stride)), false) = (in_place, engine.bf16_rows()) {
+            // SAFETY: the row exists.
+            let start = unsafe { start.add(rows.start * stride) };
+            return Left { start: start.cast(), stride, _memory: None };
+        }
+        let stride = engine.row_stride(k);
+        let mut memory = Scratch::bytes(engine.padded_rows(rows.len()) * stride * engine.row_width());
+        // SAFETY: the workspace has `stride >= k` numbers for every row.
+        unsafe {
+            if engine.bf16_rows() {
+                let mut line = Scratch::of::<f32>(k);
+                let to: *mut u16 = memory.start();
+                for (i, row) in rows.enumerate() {
+                    let from = match source.in_place() {
+                        Some((start, stride)) => start.add(row * stride),
+                        None => {
+                            source.write(isa, row, line.start());
+                            line.start::<f32>().cast_const()
+                        }
+                    };
+                    row_to_bf16(isa, from, k, 1.0, to.add(i * stride), engine.padded_k(k));
+                }
+            } else {
+                let to: *mut f32 = memory.start();
+                for (i, row) in rows.enumerate() {
+                    source.write(isa, row, to.add(i * stride));
+                }
+            }
+        }
+        Left { start: memory.start::<f32>().cast_const().cast(), stride, _memory: Some(memory) }
+    }
+}
+
+/// One block of rows times some panels, finished and stored.
+///
+/// # Safety
+/// `left` holds the rows; the epilogue and destination are valid for `first_row` and on.
+#[allow(clippy::too_many_arguments)]
+unsafe fn block_product(
+    isa: Isa,
+    left: &Left,
+    rows: usize,
+    weight: &PackedMatrix,
+    panels: Range<usize>,
+    epilogue: &Epilogue<'_>,
+    first_row: usize,
+    to: Destination,
+) {
+    let engine = weight.engine;
+    let step = 32_usize.next_multiple_of(engine.row_step());
+    let mut sums = Scratch::of::<f32>(engine.padded_rows(step) * PANEL);
+    for panel in panels {
+        for start in (0..rows).step_by(step) {
+            let height = step.min(rows - start);
+            // SAFETY: the rows from `start` on exist, `sums` has room for a step of rows (rounded
+            // up as AMX wants it), and the caller vouches for the rest.
+            unsafe {
+                let block = Block {
+                    rows: height,
+                    k: weight.inputs(),
+                    a: left.start.add(start * left.stride * engine.row_width()),
+                    a_stride: left.stride,
+                    c: sums.start(),
+                    c_stride: PANEL,
+                    accumulate: false,
+                };
+                engine.multiply(&block, weight.panel(panel));
+                let job = Finish {
+                    sums: sums.start(),
+                    rows: height,
+                    first_row: first_row + start,
+                    first_column: panel * PANEL,
+                    columns: PANEL.min(weight.outputs() - panel * PANEL),
+                    epilogue,
+                    to,
+                };
+                finish(isa, &job);
+            }
+        }
+    }
+}
+
+/// The product of `rows` rows of `source` with `weight`.
+///
+/// # Safety
+/// The source has the rows, `weight.inputs()` wide; the epilogue's slices and the target fit the
+/// product, and the target is initialised if it is to be added to.
+pub(crate) unsafe fn product(
+    source: &impl RowSource,
+    rows: usize,
+    weight: &PackedMatrix,
+    epilogue: &Epilogue<'_>,
+    to: Target,
+) {
+    let isa = cpu::path().isa;
+    let engine = weight.engine;
+    let partition = Partition::new(engine, rows, weight.inputs(), weight.panels());
+    partition.run(rows, weight.panels(), |rows, panels| {
+        let _session = Session::new(engine);
+        // SAFETY: tasks have disjoint rows or panels, hence disjoint parts of the target.
+        unsafe {
+            let left = Left::prepare(engine, isa, source, rows.clone(), weight.inputs());
+            let Target { start: Shared(start), map, add } = { to };
+            let to = Destination::F32 { start, map, add };
+            block_product(isa, &left, rows.len(), weight, panels, epilogue, rows.start, to);
+        }
+    });
+}
+
+/// Two linear maps with an activation between them, as in every transformer block.
+#[derive(Clone, Copy, Debug)]
+pub struct Mlp<'a> {
+    /// Applied to the input rows first.
+    pub norm: Option<LayerNorm<'a>>,
+    /// `[hidden, inputs]`.
+    pub first: &'a PackedMatrix,
+    /// `[hidden]`.
+    pub first_bias: &'a [f32],
+    /// Between the two maps.
+    pub activation: Activation,
+    /// `[outputs, hidden]`.
+    pub second: &'a PackedMatrix,
+    /// `[outputs]`.
+    pub second_bias: &'a [f32],
+    /// ConvNeXt's gamma, `[outputs]`, multiplied to the result.
+    pub scale: Option<&'a [f32]>,
+}
+
+impl Mlp<'_> {
+    fn check(&self, x: Rows<'_>) {
+        x.check(self.first.inputs(), "mlp");
+        let widths = [
+            (self.first_bias.len(), self.first.outputs()),
+            (self.second.inputs(), self.first.outputs()),
+            (self.second_bias.len(), self.second.outputs()),
+            (self.scale.map_or(self.second.outputs(), <[f32]>::len), self.second.outputs()),
+            (self.norm.map_or(self.first.inputs(), |n| n.gamma.len()), self.first.inputs()),
+            (self.norm.map_or(self.first.inputs(), |n| n.beta.len()), self.first.inputs()),
+            (usize::from(self.first.engine == self.second.engine), 1),
+        ];
+        assert!(
+            widths.iter().all(|(found, wanted)| found == wanted),
+            "mlp: widths or precisions of {self:?} do not fit together"
+        );
+    }
+}
+
+/// `out[m, outputs] = mlp(x[m, inputs]) (+ residual)`; the hidden rows stay in the cache.
+pub fn mlp<'o>(
+    x: Rows<'_>,
+    mlp: &Mlp<'_>,
+    residual: Option<&[f32]>,
+    out: impl Into<Out<'o>>,
+) -> Written {
+    mlp.check(x);
+    let out = out.into();
+    let len = x.count * mlp.second.outputs();
+    out.expect_len(len, "mlp");
+    assert_eq!(residual.map_or(len, <[f32]>::len), len, "mlp: the residual has another length");
+    // SAFETY: lengths were checked; every row of `out` is written.
+    unsafe {
+        mlp_rows(x.data.as_ptr(), x.count, x.stride, mlp, residual, out.shared(), false);
+        out.written()
+    }
+}
+
+/// `x[m, inputs] += mlp(x)`: a transformer block's second half in place.
+pub fn mlp_add(x: &mut [f32], mlp: &Mlp<'_>) {
+    let width = mlp.second.outputs();
+    assert_eq!(width, mlp.first.inputs(), "mlp_add: outputs and inputs differ in width");
+    let count = x.len() / width;
+    mlp.check(Rows::dense(x, count));
+    let start = x.as_mut_ptr();
+    // SAFETY: lengths were checked; a task reads its rows before it writes them, and no others.
+    unsafe { mlp_rows(start, count, width, mlp, None, Shared(start), true) };
+}
+
+/// # Safety
+/// `x` has `count` rows of the first map's width, `stride` apart; `out` has room for the result and
+/// is initialised if it is to be added to. `x` may be `out`.
+unsafe fn mlp_rows(
+    x: *const f32,
+    count: usize,
+    stride: usize,
+    mlp: &Mlp<'_>,
+    residual: Option<&[f32]>,
+    out: Shared<f32>,
+    add: bool,
+) {
+    let isa = cpu::path().isa;
+    let engine = mlp.first.engine;
+    let (inputs, hidden) = (mlp.first.inputs(), mlp.first.outputs());
+    let middle = Epilogue::activated(mlp.first_bias, mlp.activation);
+    let last =
+        Epilogue { bias: Some(mlp.second_bias), scale: mlp.scale, residual, ..Epilogue::default() };
+    let map = RowMap::Dense { stride: mlp.second.outputs() };
+    let partition = Partition { chunks: 1, ..Partition::new(engine, count, hidden, 1) };
+    let x = Shared(x.cast_mut());
+    partition.run(count, 1, |rows, _| {
+        let _session = Session::new(engine);
+        let memory_stride = engine.row_stride(hidden);
+        let memory_rows = engine.padded_rows(rows.len());
+        let mut memory = Scratch::bytes(memory_rows * memory_stride * engine.row_width());
+        // SAFETY: only this task reads or writes these rows; the slice over them is dropped before
+        // they are written.
+        unsafe {
+            let left = {
+                let start = x.at(rows.start * stride);
+                let data = std::slice::from_raw_parts(start, (rows.len() - 1) * stride + inputs);
+                let view = Rows::strided(data, rows.len(), stride);
+                match mlp.norm {
+                    Some(norm) => {
+                        let source = Normalised { rows: view, norm };
+                        Left::prepare(engine, isa, &source, 0..rows.len(), inputs)
+                    }
+                    None => {
+                        let source = Plain { rows: view, width: inputs };
+                        Left::prepare(engine, isa, &source, 0..rows.len(), inputs)
+                    }
+                }
+            };
+            let to = if engine.bf16_rows() {
+                Destination::Bf16 { start: memory.start(), stride: memory_stride }
+            } else {
+                let map = RowMap::Dense { stride: memory_stride };
+                Destination::F32 { start: memory.start(), map, add: false }
+            };
+            let panels = 0..mlp.first.panels();
+            block_product(isa, &left, rows.len(), mlp.first, panels, &middle, 0, to);
+            let start = memory.start::<f32>().cast_const().cast();
+            let left = Left { start, stride: memory_stride, _memory: Some(memory) };
+            let Shared(start) = { out };
+            let to = Destination::F32 { start, map, add };
+            let panels = 0..mlp.second.panels();
+            block_product(isa, &left, rows.len(), mlp.second, panels, &last, rows.start, to);
+        }
+    });
+}

@@ -1,0 +1,251 @@
+//! The one primitive under every product: a block of rows times a panel of 32 columns.
+//!
+//! Why panels span the whole depth: `k` is at most a few thousand in this network, so a register
+//! tile can keep its sums in registers from the first to the last product and no partial sums ever
+//! go to memory. A panel (`k x 32`) stays in L1/L2 while the rows of a block pass by.
+
+#[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
+mod dot;
+
+use crate::cpu::{Bf16Unit, Isa, Path};
+use crate::simd::{PANEL, Simd, Tile, simd_fn};
+
+/// How numbers are stored and multiplied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// 32-bit throughout.
+    F32,
+    /// Operands in bf16, sums in f32. Without native bf16 products, weights are stored as bf16
+    /// (half the memory traffic) and the arithmetic is f32.
+    Bf16,
+}
+
+/// The kernel that multiplies, and with it the format of its operands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// f32 rows, f32 panels `[k, 32]`.
+    F32(Isa),
+    /// f32 rows, bf16 panels `[k/2, 32, 2]`.
+    Widen(Isa),
+    /// bf16 rows and panels, `vdpbf16ps`.
+    #[cfg(target_arch = "x86_64")]
+    Dot,
+    /// bf16 rows and panels, AMX tiles.
+    #[cfg(target_arch = "x86_64")]
+    Amx,
+}
+
+impl Engine {
+    /// The engine for a packed weight.
+    pub fn for_weights(path: Path, precision: Precision) -> Engine {
+        match (precision, path.bf16) {
+            (Precision::F32, _) => Engine::F32(path.isa),
+            (Precision::Bf16, Bf16Unit::Widen) => Engine::Widen(path.isa),
+            #[cfg(target_arch = "x86_64")]
+            (Precision::Bf16, Bf16Unit::Dot) => Engine::Dot,
+            #[cfg(target_arch = "x86_64")]
+            (Precision::Bf16, Bf16Unit::Amx) => Engine::Amx,
+        }
+    }
+
+    /// The engine for two activations: widening would only lose accuracy there.
+    pub fn for_activations(path: Path, precision: Precision) -> Engine {
+        match Engine::for_weights(path, precision) {
+            Engine::Widen(isa) => Engine::F32(isa),
+            engine => engine,
+        }
+    }
+
+    /// Whether rows are given as bf16, padded with zeros to [`Engine::padded_k`].
+    pub fn bf16_rows(self) -> bool {
+        !matches!(self, Engine::F32(_) | Engine::Widen(_))
+    }
+
+    /// Whether panels are bf16 pairs.
+    pub fn bf16_panels(self) -> bool {
+        !matches!(self, Engine::F32(_))
+    }
+
+    /// The depth of a panel in elements, zero-padded beyond `k`.
+    pub fn padded_k(self, k: usize) -> usize {
+        if self.bf16_panels() { k.next_multiple_of(32) } else { k }
+    }
+
+    /// Elements of one panel of depth `k`.
+    pub fn panel_len(self, k: usize) -> usize {
+        self.padded_k(k) * PANEL
+    }
+
+    /// Bytes of one panel element.
+    pub fn panel_width(self) -> usize {
+        if self.bf16_panels() { 2 } else { 4 }
+    }
+
+    /// Bytes of one row element.
+    pub fn row_width(self) -> usize {
+        if self.bf16_rows() { 2 } else { 4 }
+    }
+
+    /// Rows the engine computes at a time: blocks of a multiple of this waste nothing.
+    pub fn row_step(self) -> usize {
+        match self {
+            Engine::F32(isa) => match isa {
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx512 => 14,
+                _ => 12,
+            },
+            Engine::Widen(_) => 12,
+            #[cfg(target_arch = "x86_64")]
+            Engine::Dot => 14,
+            #[cfg(target_arch = "x86_64")]
+            Engine::Amx => 32,
+        }
+    }
+
+    /// Rows that the memory behind a block of `rows` must have: AMX works on 16 rows at a time, so
+    /// it reads rows beyond the block (any contents) and writes their products.
+    pub fn padded_rows(self, rows: usize) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Engine::Amx => rows.next_multiple_of(16),
+            _ => rows,
+        }
+    }
+
+    /// The distance between rows of a workspace of `k` columns, chosen so that consecutive rows do
+    /// not fall into the same cache set.
+    pub fn row_stride(self, k: usize) -> usize {
+        let line = 64 / self.row_width();
+        let lines = self.padded_k(k).div_ceil(line);
+        (lines | 1) * line
+    }
+
+    /// Multiplies on registers alone and returns the number of operations; see `peak_gflops`.
+    pub fn arithmetic_only(self, rounds: usize) -> usize {
+        // SAFETY: an engine exists only where its instructions do.
+        unsafe {
+            match self {
+                Engine::F32(isa) | Engine::Widen(isa) => {
+                    let (sum, operations) = multiply_add_only(isa, rounds);
+                    std::hint::black_box(sum);
+                    operations
+                }
+                #[cfg(target_arch = "x86_64")]
+                Engine::Dot => {
+                    std::hint::black_box(dot::arithmetic_only(rounds));
+                    rounds * 10 * 64
+                }
+                #[cfg(target_arch = "x86_64")]
+                Engine::Amx => {
+                    amx::arithmetic_only(rounds);
+                    rounds * 4 * 16384
+                }
+            }
+        }
+    }
+
+    /// `c[rows, 32] (+)= a[rows, k] * panel`.
+    ///
+    /// # Safety
+    /// `block` describes memory of at least [`Engine::padded_rows`] rows for `a` and `c`, `a` in the
+    /// engine's row format and `panel` in its panel format, both of depth `k`. For AMX the calling
+    /// thread holds a [`Session`].
+    #[inline(always)]
+    pub unsafe fn multiply(self, block: &Block, panel: *const u8) {
+        let tile = Tile {
+            rows: block.rows,
+            k: block.k,
+            a: block.a.cast(),
+            a_stride: block.a_stride,
+            c: block.c,
+            c_stride: block.c_stride,
+            accumulate: block.accumulate,
+        };
+        // SAFETY: the caller vouches for the block and the panel; an engine exists only where its
+        // instructions do.
+        unsafe {
+            match self {
+                Engine::F32(isa) => product_f32(isa, tile, panel.cast()),
+                Engine::Widen(isa) => product_widened(isa, tile, panel.cast()),
+                #[cfg(target_arch = "x86_64")]
+                Engine::Dot => dot::product(block, panel.cast()),
+                #[cfg(target_arch = "x86_64")]
+                Engine::Amx => amx::product(block, panel.cast()),
+            }
+        }
+    }
+}
+
+/// The operands of [`Engine::multiply`] besides the panel.
+#[derive(Clone, Copy)]
+pub(crate) struct Block {
+    pub rows: usize,
+    pub k: usize,
+    /// Row-major, elements of [`Engine::row_width`] bytes.
+    pub a: *const u8,
+    /// Elements from row to row of `a`.
+    pub a_stride: usize,
+    /// Row-major f32.
+    pub c: *mut f32,
+    /// Elements from row to row of `c`.
+    pub c_stride: usize,
+    /// Add to `c` instead of overwriting it.
+    pub accumulate: bool,
+}
+
+/// The right to use an engine in this thread until dropped (AMX tiles need to be configured).
+pub(crate) struct Session {
+    #[cfg(target_arch = "x86_64")]
+    _tiles: Option<amx::Tiles>,
+}
+
+impl Session {
+    /// Prepares this thread.
+    pub fn new(engine: Engine) -> Session {
+        #[cfg(target_arch = "x86_64")]
+        let session = Session { _tiles: (engine == Engine::Amx).then(amx::Tiles::configure) };
+        #[cfg(not(target_arch = "x86_64"))]
+        let session = {
+            let _ = engine;
+            Session {}
+        };
+        session
+    }
+}
+
+#[inline(always)]
+unsafe fn product_kernel<S: Simd>(tile: Tile, b: *const f32) {
+    // SAFETY: the caller vouches for the tile.
+    unsafe { S::product(tile, b) }
+}
+simd_fn!(unsafe fn product_f32 = product_kernel(tile: Tile, b: *const f32));
+
+#[inline(always)]
+unsafe fn product_widened_kernel<S: Simd>(tile: Tile, b: *const u16) {
+    // SAFETY: the caller vouches for the tile.
+    unsafe { S::product_widened(tile, b) }
+}
+simd_fn!(unsafe fn product_widened = product_widened_kernel(tile: Tile, b: *const u16));
+
+/// # Safety
+/// None: registers only.
+#[inline(always)]
+unsafe fn multiply_add_kernel<S: Simd>(rounds: usize) -> (f32, usize) {
+    let factor = S::splat(std::hint::black_box(0.5));
+    let mut sums = [S::splat(1.0); 10];
+    for _ in 0..rounds {
+        for sum in &mut sums {
+            *sum = S::fma(*sum, factor, factor);
+        }
+    }
+    (sums.into_iter().map(S::sum).sum(), rounds * 10 * S::LANES * 2)
+}
+simd_fn!(
+    /// Runs `10 * rounds` multiply-adds on registers alone: their sum and the number of operations.
+    ///
+    /// # Safety
+    /// None beyond the instruction set.
+    unsafe fn multiply_add_only = multiply_add_kernel(rounds: usize) -> (f32, usize)
+);

@@ -1,0 +1,206 @@
+//! Rows of a matrix: where the left operand of a product comes from.
+
+use crate::cpu::Isa;
+use crate::simd::{Simd, simd_fn};
+
+/// Rows of a row-major matrix: row `i` starts at `data[i * stride]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    /// The numbers.
+    pub data: &'a [f32],
+    /// The number of rows.
+    pub count: usize,
+    /// Numbers from the start of a row to the start of the next.
+    pub stride: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// `count` rows that lie one after the other in `data`.
+    ///
+    /// # Panics
+    /// If `data` cannot be divided into `count` equal rows.
+    pub fn dense(data: &'a [f32], count: usize) -> Self {
+        let stride = if count == 0 { 0 } else { data.len() / count };
+        assert_eq!(data.len(), stride * count, "Rows: {} numbers are not {count} rows", data.len());
+        Rows { data, count, stride }
+    }
+
+    /// `count` rows, `stride` numbers apart.
+    pub fn strided(data: &'a [f32], count: usize, stride: usize) -> Self {
+        Rows { data, count, stride }
+    }
+
+    /// Asserts that every row has `width` numbers.
+    pub(crate) fn check(&self, width: usize, kernel: &str) {
+        if self.count > 0 {
+            let needed = (self.count - 1) * self.stride + width;
+            assert!(
+                self.data.len() >= needed && (self.count == 1 || self.stride >= width),
+                "{kernel}: {} rows of {width}, stride {}, do not fit {} numbers",
+                self.count,
+                self.stride,
+                self.data.len(),
+            );
+        }
+    }
+}
+
+/// Layer normalisation of rows: `(x - mean) / sqrt(variance + eps) * gamma + beta`.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerNorm<'a> {
+    /// Scale of each channel.
+    pub gamma: &'a [f32],
+    /// Offset of each channel.
+    pub beta: &'a [f32],
+    /// Added to the variance.
+    pub eps: f32,
+}
+
+/// Something that can produce the rows of a product's left operand one by one.
+pub(crate) trait RowSource: Sync {
+    /// The address and stride of the rows if they lie in memory as they are.
+    fn in_place(&self) -> Option<(*const f32, usize)> {
+        None
+    }
+
+    /// Writes row `row` (of the width the product expects).
+    ///
+    /// # Safety
+    /// `row` is a row of the source; `to` is writable for its width.
+    unsafe fn write(&self, isa: Isa, row: usize, to: *mut f32);
+}
+
+/// Rows as they are.
+pub(crate) struct Plain<'a> {
+    pub rows: Rows<'a>,
+    pub width: usize,
+}
+
+impl RowSource for Plain<'_> {
+    fn in_place(&self) -> Option<(*const f32, usize)> {
+        Some((self.rows.data.as_ptr(), self.rows.stride))
+    }
+
+    unsafe fn write(&self, _: Isa, row: usize, to: *mut f32) {
+        let start = row * self.rows.stride;
+        let from = &self.rows.data[start..start + self.width];
+        // SAFETY: the caller vouches for `to`; a shared borrow cannot overlap a destination.
+        unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), to, from.len()) };
+    }
+}
+
+/// Rows after layer normalisation.
+pub(crate) struct Normalised<'a> {
+    pub rows: Rows<'a>,
+    pub norm: LayerNorm<'a>,
+}
+
+impl RowSource for Normalised<'_> {
+    unsafe fn write(&self, isa: Isa, row: usize, to: *mut f32) {
+        let width = self.norm.gamma.len();
+        let start = row * self.rows.stride;
+        let from = &self.rows.data[start..start + width];
+        assert_eq!(self.norm.beta.len(), width);
+        // SAFETY: all three inputs have `width` numbers, and so has `to`.
+        unsafe { normalise_row(isa, from.as_ptr(), &self.norm, to) };
+    }
+}
+
+simd_fn!(
+    /// Normalises one row of `norm.gamma.len()` numbers.
+    ///
+    /// # Safety
+    /// `from`, `to` and `norm.beta` have as many numbers as `norm.gamma`.
+    pub(crate) unsafe fn normalise_row = normalise_kernel(
+        from: *const f32,
+        norm: &LayerNorm,
+        to: *mut f32,
+    )
+);
+
+/// # Safety
+/// As [`normalise_row`].
+#[inline(always)]
+unsafe fn normalise_kernel<S: Simd>(from: *const f32, norm: &LayerNorm, to: *mut f32) {
+    let width = norm.gamma.len();
+    let whole = width - width % S::LANES;
+    let rest = width - whole;
+    let (gamma, beta) = (norm.gamma.as_ptr(), norm.beta.as_ptr());
+    // SAFETY: whole vectors end at `whole`, the partial one has `rest` numbers.
+    unsafe {
+        let mut total = S::splat(0.0);
+        for i in (0..whole).step_by(S::LANES) {
+            total = S::add(total, S::load(from.add(i)));
+        }
+        if rest > 0 {
+            total = S::add(total, S::load_partial(from.add(whole), rest));
+        }
+        let mean = S::sum(total) / width as f32;
+        let centre = S::splat(mean);
+        let mut squares = S::splat(0.0);
+        for i in (0..whole).step_by(S::LANES) {
+            let d = S::sub(S::load(from.add(i)), centre);
+            squares = S::fma(d, d, squares);
+        }
+        let mut variance = S::sum(squares);
+        for i in whole..width {
+            let d = *from.add(i) - mean;
+            variance += d * d;
+        }
+        let factor = S::splat(1.0 / (variance / width as f32 + norm.eps).sqrt());
+        for i in (0..whole).step_by(S::LANES) {
+            let d = S::mul(S::sub(S::load(from.add(i)), centre), factor);
+            S::store(to.add(i), S::fma(d, S::load(gamma.add(i)), S::load(beta.add(i))));
+        }
+        if rest > 0 {
+            let d = S::mul(S::sub(S::load_partial(from.add(whole), rest), centre), factor);
+            let scaled = S::fma(
+                d,
+                S::load_partial(gamma.add(whole), rest),
+                S::load_partial(beta.add(whole), rest),
+            );
+            S::store_partial(to.add(whole), rest, scaled);
+        }
+    }
+}
+
+simd_fn!(
+    /// Converts a row to bf16 and pads it with zeros to `padded` numbers.
+    ///
+    /// # Safety
+    /// `from` has `width` numbers, `to` has `padded >= width`.
+    pub(crate) unsafe fn row_to_bf16 = bf16_kernel(
+        from: *const f32,
+        width: usize,
+        factor: f32,
+        to: *mut u16,
+        padded: usize,
+    )
+);
+
+/// # Safety
+/// As [`row_to_bf16`].
+#[inline(always)]
+unsafe fn bf16_kernel<S: Simd>(
+    from: *const f32,
+    width: usize,
+    factor: f32,
+    to: *mut u16,
+    padded: usize,
+) {
+    let whole = width - width % S::LANES;
+    let factor = S::splat(factor);
+    // SAFETY: whole vectors end at `whole`; the last is converted in a buffer of its own.
+    unsafe {
+        for i in (0..whole).step_by(S::LANES) {
+            S::store_bf16(to.add(i), S::mul(S::load(from.add(i)), factor));
+        }
+        if whole < width {
+            let mut last = [0u16; 16];
+            let v = S::load_partial(from.add(whole), width - whole);
+            S::store_bf16(last.as_mut_ptr(), S::mul(v, factor));
+            std::ptr::copy_nonoverlapping(last.as_ptr(), to.add(whole), width - whole);
+        }
+        std::ptr::write_bytes(to.add(width), 0, padded - width);
+    }
+}

@@ -1,0 +1,109 @@
+//! AVX-512: 16 lanes, 32 registers.
+
+use super::{Simd, Tile, product_by_rows};
+use std::arch::x86_64::*;
+
+/// AVX-512 F, BW, DQ, VL.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512;
+
+/// Wraps register-only intrinsics as safe methods.
+macro_rules! register_ops {
+    ($(fn $name:ident($($arg:ident: $ty:ty),*) -> $ret:ty = $body:expr;)*) => {
+        $(#[inline(always)]
+        fn $name($($arg: $ty),*) -> $ret {
+            // SAFETY: register arithmetic only; reached only from entries compiled with AVX-512.
+            unsafe { $body }
+        })*
+    };
+}
+
+impl Simd for Avx512 {
+    type V = __m512;
+    const LANES: usize = 16;
+
+    register_ops! {
+        fn splat(x: f32) -> __m512 = _mm512_set1_ps(x);
+        fn add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
+        fn sub(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps(a, b);
+        fn mul(a: __m512, b: __m512) -> __m512 = _mm512_mul_ps(a, b);
+        fn div(a: __m512, b: __m512) -> __m512 = _mm512_div_ps(a, b);
+        fn fma(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fmadd_ps(a, b, c);
+        fn max(a: __m512, b: __m512) -> __m512 = _mm512_max_ps(a, b);
+        fn min(a: __m512, b: __m512) -> __m512 = _mm512_min_ps(a, b);
+        fn round(a: __m512) -> __m512 = _mm512_roundscale_ps::<0>(a);
+        fn scale2(a: __m512, n: __m512) -> __m512 = _mm512_scalef_ps(a, n);
+        fn select_ge(a: __m512, b: __m512, yes: __m512, no: __m512) -> __m512 =
+            _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GE_OQ>(a, b), no, yes);
+        fn abs(a: __m512) -> __m512 = _mm512_abs_ps(a);
+        fn sum(a: __m512) -> f32 = _mm512_reduce_add_ps(a);
+        fn largest(a: __m512) -> f32 = _mm512_reduce_max_ps(a);
+    }
+
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> __m512 {
+        // SAFETY: the caller vouches for 16 readable numbers.
+        unsafe { _mm512_loadu_ps(p) }
+    }
+    #[inline(always)]
+    unsafe fn load_partial(p: *const f32, n: usize) -> __m512 {
+        // SAFETY: the mask confines the access to the `n` numbers the caller vouches for.
+        unsafe { _mm512_maskz_loadu_ps(mask(n), p) }
+    }
+    #[inline(always)]
+    unsafe fn store(p: *mut f32, v: __m512) {
+        // SAFETY: the caller vouches for 16 writable numbers.
+        unsafe { _mm512_storeu_ps(p, v) }
+    }
+    #[inline(always)]
+    unsafe fn store_partial(p: *mut f32, n: usize, v: __m512) {
+        // SAFETY: the mask confines the access to the `n` numbers the caller vouches for.
+        unsafe { _mm512_mask_storeu_ps(p, mask(n), v) }
+    }
+    #[inline(always)]
+    unsafe fn store_bf16(p: *mut u16, v: __m512) {
+        // SAFETY: the caller vouches for 16 writable numbers.
+        unsafe {
+            let bits = _mm512_castps_si512(v);
+            let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+            let half = _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff));
+            let rounded = _mm512_srli_epi32::<16>(_mm512_add_epi32(bits, half));
+            let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(v, v);
+            let bf16 = _mm512_mask_mov_epi32(rounded, nan, _mm512_set1_epi32(0x7fc0));
+            _mm256_storeu_si256(p.cast(), _mm512_cvtepi32_epi16(bf16));
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_bf16_pairs(p: *const u16) -> (__m512, __m512) {
+        // SAFETY: the caller vouches for 32 readable numbers.
+        unsafe {
+            let pairs = _mm512_loadu_si512(p.cast());
+            let high = _mm512_set1_epi32(0xffff_0000_u32 as i32);
+            (
+                _mm512_castsi512_ps(_mm512_slli_epi32::<16>(pairs)),
+                _mm512_castsi512_ps(_mm512_and_si512(pairs, high)),
+            )
+        }
+    }
+    #[inline(always)]
+    unsafe fn product(tile: Tile, b: *const f32) {
+        // SAFETY: the caller vouches for the tile.
+        unsafe {
+            product_by_rows!(Avx512, product_rows, 2, 14,
+                [1 2 3 4 5 6 7 8 9 10 11 12 13 14], tile, 1, b)
+        }
+    }
+    #[inline(always)]
+    unsafe fn product_widened(tile: Tile, b: *const u16) {
+        // SAFETY: the caller vouches for the tile.
+        unsafe {
+            product_by_rows!(Avx512, product_rows_widened, 2, 12,
+                [1 2 3 4 5 6 7 8 9 10 11 12], tile, 2, b)
+        }
+    }
+}
+
+#[inline(always)]
+fn mask(n: usize) -> __mmask16 {
+    ((1u32 << n) - 1) as __mmask16
+}
