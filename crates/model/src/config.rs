@@ -428,6 +428,13 @@ impl Sam2Config {
                 trunk.global_attention_blocks
             ),
         )?;
+        check(
+            trunk.window_sizes[..stages - 1].iter().all(|w| w % 2 == 0),
+            format!(
+                "trunk.window_sizes is {:?}, all but the last must be even: a stage's first block pools inside the windows of the stage before",
+                trunk.window_sizes
+            ),
+        )?;
         divides("trunk.embed_dim", trunk.embed_dim, trunk.num_heads)?;
         // The window embedding is tiled over the stride-4 grid.
         divides("image_size / 4", self.image_size / 4, trunk.window_sizes[0])?;

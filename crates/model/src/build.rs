@@ -1,0 +1,86 @@
+//! Building a [`Sam2`]: from a checkpoint, or with random parameters.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use thiserror::Error;
+
+use crate::config::{ConfigError, Preset, Sam2Config};
+use crate::params::{ParamSource, ParameterName};
+use crate::sam2::Sam2;
+use crate::weights::{Checkpoint, WeightsError, check_model_name, detect};
+
+/// Why a network cannot be built.
+#[derive(Debug, Error)]
+pub enum ModelError {
+    /// The configuration contradicts itself.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The checkpoint cannot be read or does not fit.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+}
+
+/// A network and where it came from.
+#[derive(Debug, Clone)]
+pub struct LoadedModel {
+    /// The network.
+    pub network: Sam2,
+    /// Which official model it is, if it is one.
+    pub preset: Option<Preset>,
+    /// Official names and shapes of the parameters.
+    pub parameters: Vec<ParameterName>,
+}
+
+impl LoadedModel {
+    /// Loads a checkpoint (`.pt` or `.safetensors`); which model it holds is told from its
+    /// contents.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is not the model that `expected` names, or its tensors do not
+    /// fit (each is listed).
+    pub fn open(
+        path: impl AsRef<Path>,
+        expected: Option<Preset>,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        let checkpoint = Checkpoint::open(path)?;
+        let detected = detect(&checkpoint)?;
+        if let Some(expected) = expected {
+            check_model_name(&checkpoint, expected, &detected)?;
+        }
+        let mut model = Self::from_checkpoint(&checkpoint, &detected.config, device)?;
+        model.preset = detected.preset;
+        Ok(model)
+    }
+
+    /// Takes the parameters of a model with the given configuration from a checkpoint.
+    ///
+    /// # Errors
+    /// If the configuration is invalid or tensors are missing, unexpected or of another shape.
+    pub fn from_checkpoint(
+        checkpoint: &Checkpoint,
+        config: &Sam2Config,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        Self::build(ParamSource::checkpoint(checkpoint, device), config)
+    }
+
+    /// A network with random parameters drawn from `seed`, as training starts from.
+    ///
+    /// # Errors
+    /// If the configuration is invalid.
+    pub fn random(config: &Sam2Config, seed: u64, device: &Device) -> Result<Self, ModelError> {
+        Self::build(ParamSource::random(seed, device), config)
+    }
+
+    fn build(source: ParamSource<'_>, config: &Sam2Config) -> Result<Self, ModelError> {
+        config.validate()?;
+        let network = Sam2::new(&source.root(), config);
+        Ok(Self {
+            network,
+            preset: None,
+            parameters: source.finish()?,
+        })
+    }
+}

@@ -1,0 +1,273 @@
+//! Hiera: a plain hierarchical vision transformer (arXiv 2306.00989) with windowed absolute
+//! positions (arXiv 2311.05613). Feature maps stay channels-last from start to end.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+
+use crate::config::HieraConfig;
+use crate::ops::{
+    Activation, Conv2d, Interpolation, LayerNorm, Linear, Mlp, attention, max_pool_2x2, resize,
+};
+use crate::params::{Init, Params};
+
+const EPSILON: f64 = 1e-6;
+
+/// The trunk: patch embedding, positions, and four stages of blocks.
+#[derive(Module, Debug)]
+pub(crate) struct Hiera {
+    patch_embed: Conv2d,
+    /// Background position, `[1, channels, height, width]`, resized to the token grid.
+    pos_embed: Param<Tensor<4>>,
+    /// Position inside a window, `[1, channels, window, window]`, tiled over the token grid.
+    pos_embed_window: Param<Tensor<4>>,
+    blocks: Vec<Block>,
+    /// Index of the last block of each stage.
+    #[module(skip)]
+    stage_ends: Vec<usize>,
+}
+
+impl Hiera {
+    pub(crate) fn new(p: &Params<'_>, config: &HieraConfig) -> Self {
+        let width = config.embed_dim;
+        let [background_height, background_width] = config.background_size;
+        let window = config.window_sizes[0];
+        let init = Init::TruncatedNormal(0.02);
+        let mut blocks = Vec::new();
+        let mut stage_ends = Vec::new();
+        for (stage, &count) in config.stages.iter().enumerate() {
+            for in_stage in 0..count {
+                let index = blocks.len();
+                let enters = stage > 0 && in_stage == 0;
+                // The first block of a stage still works in the windows of the stage before: its
+                // keys are at the old resolution, and pooling its queries makes the windows of
+                // its output half as large.
+                let window_stage = if enters { stage - 1 } else { stage };
+                let spec = BlockSpec {
+                    inputs: if enters {
+                        width << (stage - 1)
+                    } else {
+                        width << stage
+                    },
+                    outputs: width << stage,
+                    heads: config.num_heads << stage,
+                    mlp_ratio: config.mlp_ratio,
+                    window: (!config.global_attention_blocks.contains(&index))
+                        .then(|| config.window_sizes[window_stage]),
+                    pools: enters,
+                };
+                blocks.push(Block::new(&p.at("blocks").at(index), spec));
+            }
+            stage_ends.push(blocks.len() - 1);
+        }
+        Self {
+            patch_embed: Conv2d::new(&p.at("patch_embed").at("proj"), [3, width], 7, 4, 3),
+            pos_embed: p.tensor(
+                "pos_embed",
+                [1, width, background_height, background_width],
+                init,
+            ),
+            pos_embed_window: p.tensor("pos_embed_window", [1, width, window, window], init),
+            blocks,
+            stage_ends,
+        }
+    }
+
+    /// Pixels `[batch, size, size, 3]` to the four stages' maps, finest first:
+    /// `[batch, size/s, size/s, embed_dim·s/4]` for s = 4, 8, 16, 32.
+    pub(crate) fn forward(&self, pixels: Tensor<4>) -> Vec<Tensor<4>> {
+        let mut x = self.embed(pixels);
+        let mut stages = Vec::with_capacity(self.stage_ends.len());
+        for (index, block) in self.blocks.iter().enumerate() {
+            x = block.forward(x);
+            if self.stage_ends.contains(&index) {
+                stages.push(x.clone());
+            }
+        }
+        stages
+    }
+
+    /// Patches with their positions, `[batch, size/4, size/4, embed_dim]`.
+    fn embed(&self, pixels: Tensor<4>) -> Tensor<4> {
+        let x = self.patch_embed.forward(pixels);
+        let [_, height, width, _] = x.dims();
+        x + self.positions(height, width)
+    }
+
+    /// `[1, height, width, embed_dim]`.
+    fn positions(&self, height: usize, width: usize) -> Tensor<4> {
+        let channels_last = |p: &Param<Tensor<4>>| p.val().permute([0, 2, 3, 1]);
+        let window = channels_last(&self.pos_embed_window);
+        let [_, side, _, _] = window.dims();
+        let background = resize(
+            channels_last(&self.pos_embed),
+            [height, width],
+            Interpolation::Bicubic,
+        );
+        background + window.repeat(&[1, height / side, width / side, 1])
+    }
+}
+
+/// What one block does.
+#[derive(Debug, Clone, Copy)]
+struct BlockSpec {
+    inputs: usize,
+    outputs: usize,
+    heads: usize,
+    mlp_ratio: f64,
+    /// Side of the attention windows in tokens of the block's input; `None` attends globally.
+    window: Option<usize>,
+    /// Whether the queries are pooled 2×2, which halves the resolution.
+    pools: bool,
+}
+
+/// A transformer block: attention in windows (or global), then an MLP.
+#[derive(Module, Debug)]
+struct Block {
+    norm1: LayerNorm,
+    attn: WindowAttention,
+    norm2: LayerNorm,
+    mlp: Mlp,
+    /// Projects the shortcut where the width changes.
+    proj: Option<Linear>,
+    #[module(skip)]
+    pools: bool,
+}
+
+impl Block {
+    fn new(p: &Params<'_>, spec: BlockSpec) -> Self {
+        let BlockSpec {
+            inputs, outputs, ..
+        } = spec;
+        let hidden = (outputs as f64 * spec.mlp_ratio) as usize;
+        Self {
+            norm1: LayerNorm::new(&p.at("norm1"), inputs, EPSILON),
+            attn: WindowAttention::new(&p.at("attn"), spec),
+            norm2: LayerNorm::new(&p.at("norm2"), outputs, EPSILON),
+            mlp: Mlp::new(&p.at("mlp"), &[outputs, hidden, outputs], Activation::Gelu),
+            proj: (inputs != outputs).then(|| Linear::new(&p.at("proj"), inputs, outputs)),
+            pools: spec.pools,
+        }
+    }
+
+    /// `[batch, height, width, inputs]` → `[batch, height', width', outputs]`, where the primed
+    /// sizes are halved if the block pools.
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let normed = self.norm1.forward(x.clone());
+        let shortcut = match &self.proj {
+            Some(proj) => {
+                let projected = proj.forward(normed.clone());
+                if self.pools {
+                    max_pool_2x2(projected)
+                } else {
+                    projected
+                }
+            }
+            None => x,
+        };
+        let x = self.attn.forward_add(normed, shortcut);
+        self.mlp.forward_add(self.norm2.forward(x.clone()), x)
+    }
+}
+
+/// Multi-head self-attention inside windows, optionally with pooled queries.
+#[derive(Module, Debug)]
+struct WindowAttention {
+    qkv: Linear,
+    proj: Linear,
+    #[module(skip)]
+    heads: usize,
+    #[module(skip)]
+    window: Option<usize>,
+    #[module(skip)]
+    pools: bool,
+}
+
+impl WindowAttention {
+    fn new(p: &Params<'_>, spec: BlockSpec) -> Self {
+        Self {
+            qkv: Linear::new(&p.at("qkv"), spec.inputs, 3 * spec.outputs),
+            proj: Linear::new(&p.at("proj"), spec.outputs, spec.outputs),
+            heads: spec.heads,
+            window: spec.window,
+            pools: spec.pools,
+        }
+    }
+
+    /// `shortcut + attention(x)`.
+    fn forward_add(&self, x: Tensor<4>, shortcut: Tensor<4>) -> Tensor<4> {
+        let [_, height, width, _] = x.dims();
+        let attended = match self.window {
+            None => self.attend(x),
+            Some(window) => {
+                let [_, out_height, out_width, _] = shortcut.dims();
+                let windows = partition(x, window);
+                let out_window = if self.pools { window / 2 } else { window };
+                let per_side = |size: usize| size.div_ceil(window);
+                merge(
+                    self.attend(windows),
+                    out_window,
+                    [per_side(height), per_side(width)],
+                    [out_height, out_width],
+                )
+            }
+        };
+        self.proj.forward_add(attended, shortcut)
+    }
+
+    /// Attention among all tokens of each map, `[maps, height, width, inputs]` →
+    /// `[maps, height', width', outputs]`, before the output projection.
+    fn attend(&self, x: Tensor<4>) -> Tensor<4> {
+        let [maps, height, width, _] = x.dims();
+        let qkv = self.qkv.forward(x);
+        let outputs = qkv.dims()[3] / 3;
+        let part = |i: usize| qkv.clone().narrow(3, i * outputs, outputs);
+        let tokens = |x: Tensor<4>| x.reshape([maps as i32, -1, outputs as i32]);
+        let (q, [height, width]) = if self.pools {
+            (max_pool_2x2(part(0)), [height / 2, width / 2])
+        } else {
+            (part(0), [height, width])
+        };
+        attention(tokens(q), tokens(part(1)), tokens(part(2)), self.heads)
+            .reshape([maps, height, width, outputs])
+    }
+}
+
+/// Cuts a map into windows, zero-padded at the bottom and right where they do not tile it.
+/// `[batch, height, width, channels]` → `[batch·windows, window, window, channels]`.
+fn partition(x: Tensor<4>, window: usize) -> Tensor<4> {
+    let [batch, height, width, channels] = x.dims();
+    let [rows, columns] = [height.div_ceil(window), width.div_ceil(window)];
+    let x = pad(x, 1, rows * window - height);
+    let x = pad(x, 2, columns * window - width);
+    x.reshape([batch, rows, window, columns, window, channels])
+        .permute([0, 1, 3, 2, 4, 5])
+        .reshape([batch * rows * columns, window, window, channels])
+}
+
+/// Puts `rows × columns` windows back together and cuts off the padding.
+fn merge(
+    windows: Tensor<4>,
+    window: usize,
+    [rows, columns]: [usize; 2],
+    [height, width]: [usize; 2],
+) -> Tensor<4> {
+    let [count, _, _, channels] = windows.dims();
+    let batch = count / (rows * columns);
+    windows
+        .reshape([batch, rows, columns, window, window, channels])
+        .permute([0, 1, 3, 2, 4, 5])
+        .reshape([batch, rows * window, columns * window, channels])
+        .narrow(1, 0, height)
+        .narrow(2, 0, width)
+}
+
+/// Appends `count` zeros along `dim`.
+fn pad(x: Tensor<4>, dim: usize, count: usize) -> Tensor<4> {
+    if count == 0 {
+        return x;
+    }
+    let mut shape = x.dims();
+    shape[dim] = count;
+    let zeros = Tensor::zeros(shape, &x.device());
+    Tensor::cat(vec![x, zeros], dim)
+}

@@ -1,0 +1,188 @@
+//! Memory attention: conditions a frame's features on the memory bank (paper, section 4).
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use crate::config::Sam2Config;
+use crate::ops::{Activation, LayerNorm, Linear, RotaryTable, attention};
+use crate::params::Params;
+use crate::position_encoding::sine_2d;
+
+const EPSILON: f64 = 1e-5;
+/// The weight of the frame's own positions at the input.
+const POSITION_WEIGHT: f32 = 0.1;
+
+/// The memories that a frame attends to, as tokens.
+#[derive(Debug, Clone)]
+pub struct MemoryTokens {
+    /// Spatial memories, then object pointers: `[batch, tokens, memory_dim]`.
+    pub tokens: Tensor<3>,
+    /// Their positions in space and time, of the same shape.
+    pub positions: Tensor<3>,
+    /// How many of the last tokens come from object pointers and have no place on the grid.
+    pub pointer_tokens: usize,
+}
+
+/// L layers of self-attention, cross-attention to the memories, and an MLP.
+#[derive(Module, Debug)]
+pub(crate) struct MemoryAttention {
+    layers: Vec<MemoryAttentionLayer>,
+    norm: LayerNorm,
+    #[module(skip)]
+    geometry: Geometry,
+}
+
+/// What does not depend on parameters: positions and rotations of the grid's tokens.
+#[derive(Debug, Clone)]
+struct Geometry {
+    /// Sine positions, weighted, `[1, grid·grid, hidden_dim]`.
+    positions: Tensor<3>,
+    rotary: RotaryTable,
+    heads: usize,
+}
+
+impl Geometry {
+    fn new(config: &Sam2Config, device: &Device) -> Self {
+        let (grid, dim) = (config.grid(), config.hidden_dim);
+        let heads = config.memory_attention.num_heads;
+        Self {
+            positions: sine_2d(grid, dim, device).mul_scalar(POSITION_WEIGHT),
+            rotary: RotaryTable::new(
+                grid,
+                dim / heads,
+                config.memory_attention.rope_theta,
+                device,
+            ),
+            heads,
+        }
+    }
+}
+
+impl MemoryAttention {
+    pub(crate) fn new(p: &Params<'_>, config: &Sam2Config) -> Self {
+        Self {
+            layers: (0..config.memory_attention.num_layers)
+                .map(|i| MemoryAttentionLayer::new(&p.at("layers").at(i), config))
+                .collect(),
+            norm: LayerNorm::new(&p.at("norm"), config.hidden_dim, EPSILON),
+            geometry: Geometry::new(config, p.device()),
+        }
+    }
+
+    /// `features` `[batch, grid, grid, hidden_dim]` → the same shape, conditioned on `memory`.
+    pub(crate) fn forward(&self, features: Tensor<4>, memory: &MemoryTokens) -> Tensor<4> {
+        let shape = features.dims();
+        let [batch, grid, _, dim] = shape;
+        let tokens = features.reshape([batch, grid * grid, dim]);
+        // Keys carry positions, values do not.
+        let keys = memory.tokens.clone() + memory.positions.clone();
+        let x = self
+            .layers
+            .iter()
+            .fold(tokens + self.geometry.positions.clone(), |x, layer| {
+                layer.forward(x, &keys, memory, &self.geometry)
+            });
+        self.norm.forward(x).reshape(shape)
+    }
+}
+
+#[derive(Module, Debug)]
+struct MemoryAttentionLayer {
+    norm1: LayerNorm,
+    self_attention: Projections,
+    norm2: LayerNorm,
+    cross_attention: Projections,
+    norm3: LayerNorm,
+    linear1: Linear,
+    linear2: Linear,
+}
+
+impl MemoryAttentionLayer {
+    fn new(p: &Params<'_>, config: &Sam2Config) -> Self {
+        let dim = config.hidden_dim;
+        let hidden = config.memory_attention.feedforward_dim;
+        let norm = |name: &str| LayerNorm::new(&p.at(name), dim, EPSILON);
+        Self {
+            norm1: norm("norm1"),
+            self_attention: Projections::new(&p.at("self_attn"), dim, dim),
+            norm2: norm("norm2"),
+            cross_attention: Projections::new(
+                &p.at("cross_attn_image"),
+                dim,
+                config.memory_encoder.memory_dim,
+            ),
+            norm3: norm("norm3"),
+            linear1: Linear::new(&p.at("linear1"), dim, hidden),
+            linear2: Linear::new(&p.at("linear2"), hidden, dim),
+        }
+    }
+
+    /// `x` and the result are `[batch, grid·grid, hidden_dim]`; `keys` are the memory tokens with
+    /// their positions.
+    fn forward(
+        &self,
+        x: Tensor<3>,
+        keys: &Tensor<3>,
+        memory: &MemoryTokens,
+        geometry: &Geometry,
+    ) -> Tensor<3> {
+        let x = self.attend_self(x, geometry);
+        let x = self.attend_memory(x, keys, memory, geometry);
+        let hidden = self
+            .linear1
+            .forward_then(self.norm3.forward(x.clone()), Activation::Relu);
+        self.linear2.forward_add(hidden, x)
+    }
+
+    fn attend_self(&self, x: Tensor<3>, geometry: &Geometry) -> Tensor<3> {
+        let Geometry { rotary, heads, .. } = geometry;
+        let p = &self.self_attention;
+        let normed = self.norm1.forward(x.clone());
+        let q = rotary.rotate(p.q.forward(normed.clone()), *heads, 0);
+        let k = rotary.rotate(p.k.forward(normed.clone()), *heads, 0);
+        let attended = attention(q, k, p.v.forward(normed), *heads);
+        p.out.forward_add(attended, x)
+    }
+
+    fn attend_memory(
+        &self,
+        x: Tensor<3>,
+        keys: &Tensor<3>,
+        memory: &MemoryTokens,
+        geometry: &Geometry,
+    ) -> Tensor<3> {
+        let Geometry { rotary, heads, .. } = geometry;
+        let p = &self.cross_attention;
+        let q = rotary.rotate(p.q.forward(self.norm2.forward(x.clone())), *heads, 0);
+        let k = rotary.rotate(p.k.forward(keys.clone()), *heads, memory.pointer_tokens);
+        let attended = if *heads == 1 {
+            // The weights of each query sum to one, so the value projection, bias included, may
+            // follow the attention: softmax(QKᵀ)(MWᵀ + b) = (softmax(QKᵀ)M)Wᵀ + b. M has a
+            // quarter of the channels.
+            p.v.forward(attention(q, k, memory.tokens.clone(), 1))
+        } else {
+            attention(q, k, p.v.forward(memory.tokens.clone()), *heads)
+        };
+        p.out.forward_add(attended, x)
+    }
+}
+
+/// The projections of an attention.
+#[derive(Module, Debug)]
+struct Projections {
+    q: Linear,
+    k: Linear,
+    v: Linear,
+    out: Linear,
+}
+
+impl Projections {
+    fn new(p: &Params<'_>, dim: usize, memory_dim: usize) -> Self {
+        Self {
+            q: Linear::new(&p.at("q_proj"), dim, dim),
+            k: Linear::new(&p.at("k_proj"), memory_dim, dim),
+            v: Linear::new(&p.at("v_proj"), memory_dim, dim),
+            out: Linear::new(&p.at("out_proj"), dim, dim),
+        }
+    }
+}
