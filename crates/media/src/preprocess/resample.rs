@@ -24,6 +24,15 @@ impl Filter {
         }
     }
 
+    /// Rounds as the reference does between steps: PyTorch places its (triangle) windows in
+    /// single precision, Pillow its (cubic) ones in double.
+    fn round(self, value: f64) -> f64 {
+        match self {
+            Self::Triangle => f64::from(value as f32),
+            Self::CatmullRom => value,
+        }
+    }
+
     fn weight(self, distance: f64) -> f64 {
         const A: f64 = -0.5;
         let x = distance.abs();
@@ -54,20 +63,20 @@ struct Span {
 impl Windows {
     /// The windows that turn `input` samples into `output`.
     pub(super) fn new(input: usize, output: usize, filter: Filter) -> Self {
-        let scale = input as f64 / output as f64;
+        let scale = filter.round(input as f64 / output as f64);
         let filter_scale = scale.max(1.0);
+        let inverse = filter.round(1.0 / filter_scale);
         let support = filter.support() * filter_scale;
         let mut spans = Vec::with_capacity(output);
         let mut weights = Vec::new();
         for index in 0..output {
-            let center = (index as f64 + 0.5) * scale;
-            // Casts truncate and saturate at zero, as the references' do by hand.
+            let center = filter.round((index as f64 + 0.5) * scale);
+            // Casts truncate and saturate at zero, as the references do by hand.
             let start = (center - support + 0.5) as usize;
             let end = ((center + support + 0.5) as usize).min(input);
             let offset = weights.len();
-            weights.extend((start..end).map(|sample| {
-                filter.weight((sample as f64 - center + 0.5) * (1.0 / filter_scale))
-            }));
+            let distance = |sample: usize| (filter.round(sample as f64 - center) + 0.5) * inverse;
+            weights.extend((start..end).map(|sample| filter.weight(distance(sample))));
             let total: f64 = weights[offset..].iter().sum();
             weights[offset..]
                 .iter_mut()
@@ -130,11 +139,13 @@ pub(super) fn resize_f32<const C: usize, T: Copy + Sync + IntoF32>(
             .as_chunks::<C>()
             .0;
         for (pixel, &span) in out.as_chunks_mut::<C>().0.iter_mut().zip(across.spans) {
+            let mut sums = [0f32; C];
             for (sample, &weight) in line[span.start..].iter().zip(across.of(span)) {
                 for channel in 0..C {
-                    pixel[channel] += weight * sample[channel].into_f32();
+                    sums[channel] += weight * sample[channel].into_f32();
                 }
             }
+            *pixel = sums;
         }
     });
 
@@ -156,23 +167,52 @@ pub(super) fn resize_f32<const C: usize, T: Copy + Sync + IntoF32>(
 const FRACTION_BITS: u32 = 32 - 8 - 2;
 const ONE_HALF: i32 = 1 << (FRACTION_BITS - 1);
 
+fn to_fixed(weight: f64) -> i32 {
+    (weight * f64::from(1 << FRACTION_BITS)).round() as i32
+}
+
+fn to_byte(sum: i32) -> u8 {
+    (sum >> FRACTION_BITS).clamp(0, 255) as u8
+}
+
 /// Resizes `[rows.input, columns.input, 3]` bytes to `[rows.output, columns.output, 3]` with
 /// Pillow's arithmetic: fixed-point weights, and bytes between the two passes.
 pub(super) fn resize_u8_fixed_point(source: &[u8], columns: &Windows, rows: &Windows) -> Vec<u8> {
-    let to_fixed = |weight: f64| (weight * f64::from(1 << FRACTION_BITS)).round() as i32;
-    let to_byte = |sum: i32| (sum >> FRACTION_BITS).clamp(0, 255) as u8;
-    let across = Taps::new(columns, to_fixed);
-    let down = Taps::new(rows, to_fixed);
-    let width = columns.output();
+    if vertical_goes_first(columns, rows) {
+        across_u8(
+            &down_u8(source, rows, columns.input),
+            columns,
+            rows.output(),
+        )
+    } else {
+        down_u8(
+            &across_u8(source, columns, rows.input),
+            rows,
+            columns.output(),
+        )
+    }
+}
 
-    let mut squeezed = vec![0u8; rows.input * width * 3];
-    for_each_row(&mut squeezed, width * 3, |y, out| {
+/// Since Pillow 13, the pass that removes much more goes first (with bytes in between, the
+/// order shows in the result); before, it was always the horizontal one.
+fn vertical_goes_first(columns: &Windows, rows: &Windows) -> bool {
+    let rows_lost = rows.input.saturating_sub(rows.output());
+    let columns_lost = columns.input.saturating_sub(columns.output());
+    rows_lost > 2 * columns_lost
+}
+
+/// The horizontal pass over `height` rows.
+fn across_u8(source: &[u8], columns: &Windows, height: usize) -> Vec<u8> {
+    let taps = Taps::new(columns, to_fixed);
+    let width = columns.output();
+    let mut resized = vec![0u8; height * width * 3];
+    for_each_row(&mut resized, width * 3, |y, out| {
         let line = source[y * columns.input * 3..][..columns.input * 3]
             .as_chunks::<3>()
             .0;
-        for (pixel, &span) in out.as_chunks_mut::<3>().0.iter_mut().zip(across.spans) {
+        for (pixel, &span) in out.as_chunks_mut::<3>().0.iter_mut().zip(taps.spans) {
             let mut sums = [ONE_HALF; 3];
-            for (sample, &weight) in line[span.start..].iter().zip(across.of(span)) {
+            for (sample, &weight) in line[span.start..].iter().zip(taps.of(span)) {
                 for channel in 0..3 {
                     sums[channel] += weight * i32::from(sample[channel]);
                 }
@@ -180,25 +220,26 @@ pub(super) fn resize_u8_fixed_point(source: &[u8], columns: &Windows, rows: &Win
             *pixel = sums.map(to_byte);
         }
     });
+    resized
+}
 
+/// The vertical pass over rows of `width` pixels.
+fn down_u8(source: &[u8], rows: &Windows, width: usize) -> Vec<u8> {
+    let taps = Taps::new(rows, to_fixed);
     let mut resized = vec![0u8; rows.output() * width * 3];
-    let rows_done = resized.par_chunks_mut((width * 3).max(1)).enumerate();
-    rows_done.for_each_init(
-        || vec![ONE_HALF; width * 3],
-        |sums, (y, out)| {
-            sums.fill(ONE_HALF);
-            let span = down.spans[y];
-            for (tap, &weight) in down.of(span).iter().enumerate() {
-                let line = &squeezed[(span.start + tap) * width * 3..][..width * 3];
-                for (sum, &sample) in sums.iter_mut().zip(line) {
-                    *sum += weight * i32::from(sample);
-                }
+    for_each_row(&mut resized, width * 3, |y, out| {
+        let span = taps.spans[y];
+        let mut sums = vec![ONE_HALF; out.len()];
+        for (tap, &weight) in taps.of(span).iter().enumerate() {
+            let line = &source[(span.start + tap) * width * 3..][..width * 3];
+            for (sum, &sample) in sums.iter_mut().zip(line) {
+                *sum += weight * i32::from(sample);
             }
-            for (value, &sum) in out.iter_mut().zip(sums.iter()) {
-                *value = to_byte(sum);
-            }
-        },
-    );
+        }
+        for (value, &sum) in out.iter_mut().zip(&sums) {
+            *value = to_byte(sum);
+        }
+    });
     resized
 }
 
