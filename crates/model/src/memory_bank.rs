@@ -99,6 +99,31 @@ pub struct Selection<'a, E> {
     pub max_distance: f32,
 }
 
+impl<'a, E> Selection<'a, E> {
+    /// The same selection, of a part of each entry.
+    pub fn map<F>(self, part: impl Fn(&'a E) -> &'a F) -> Selection<'a, F> {
+        Selection {
+            spatial: self
+                .spatial
+                .into_iter()
+                .map(|SpatialMemory { age, entry }| SpatialMemory {
+                    age,
+                    entry: part(entry),
+                })
+                .collect(),
+            pointers: self
+                .pointers
+                .into_iter()
+                .map(|PointerMemory { distance, entry }| PointerMemory {
+                    distance,
+                    entry: part(entry),
+                })
+                .collect(),
+            max_distance: self.max_distance,
+        }
+    }
+}
+
 impl<E> MemoryBank<E> {
     /// Remembers a prompted frame; replaces whatever was known of it.
     pub fn insert_conditioning(&mut self, frame: usize, entry: E) {
@@ -106,9 +131,11 @@ impl<E> MemoryBank<E> {
         self.conditioning.insert(frame, entry);
     }
 
-    /// Remembers a tracked frame.
+    /// Remembers a tracked frame, unless it is a conditioning frame.
     pub fn insert_recent(&mut self, frame: usize, entry: E) {
-        self.recent.insert(frame, entry);
+        if !self.conditioning.contains_key(&frame) {
+            self.recent.insert(frame, entry);
+        }
     }
 
     /// The memory of `frame` if it is a conditioning frame.

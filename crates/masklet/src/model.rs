@@ -1,0 +1,84 @@
+//! [`Model`]: a loaded network, shared by predictors.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use masklet_model::config::{Preset, Sam2Config};
+use masklet_model::{LoadedModel, Sam2};
+
+use crate::Result;
+
+/// A network on a device. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Model {
+    network: Arc<Sam2>,
+    preset: Option<Preset>,
+    device: Device,
+}
+
+impl Model {
+    /// Loads a checkpoint (`.pt` or `.safetensors`, official names) onto the CPU. Which model it
+    /// is is told from its contents.
+    ///
+    /// # Errors
+    /// If the file is not a checkpoint of a known model; the message says what was found.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_as(path, None)
+    }
+
+    /// [`Self::open`], and the checkpoint must be the model that `expected` names.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and if the checkpoint is another model.
+    pub fn open_as(path: impl AsRef<Path>, expected: Option<Preset>) -> Result<Self> {
+        let device = Device::flex();
+        let loaded = LoadedModel::open(path, expected, &device)?;
+        Ok(Self::from_loaded(loaded, device))
+    }
+
+    /// A model of the given configuration with random parameters: for tests and benchmarks.
+    ///
+    /// # Errors
+    /// If the configuration is invalid.
+    pub fn random(config: &Sam2Config, seed: u64) -> Result<Self> {
+        let device = Device::flex();
+        let loaded =
+            LoadedModel::random(config, seed, &device).map_err(masklet_model::ModelError::from)?;
+        Ok(Self::from_loaded(loaded, device))
+    }
+
+    /// A model around a network that was built or loaded onto `device`.
+    pub fn from_loaded(loaded: LoadedModel, device: Device) -> Self {
+        Self {
+            network: Arc::new(loaded.network),
+            preset: loaded.preset,
+            device,
+        }
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Sam2 {
+        &self.network
+    }
+
+    /// Its dimensions.
+    pub fn config(&self) -> &Sam2Config {
+        self.network.config()
+    }
+
+    /// The official model it is, if it is one.
+    pub fn preset(&self) -> Option<Preset> {
+        self.preset
+    }
+
+    /// The official model's name, or `custom`.
+    pub fn name(&self) -> &'static str {
+        self.preset.map_or("custom", Preset::name)
+    }
+
+    /// The device it computes on.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+}
