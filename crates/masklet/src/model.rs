@@ -43,8 +43,7 @@ impl Model {
     /// If the configuration is invalid.
     pub fn random(config: &Sam2Config, seed: u64) -> Result<Self> {
         let device = Device::flex();
-        let loaded =
-            LoadedModel::random(config, seed, &device).map_err(masklet_model::ModelError::from)?;
+        let loaded = LoadedModel::random(config, seed, &device)?;
         Ok(Self::from_loaded(loaded, device))
     }
 

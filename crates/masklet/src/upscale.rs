@@ -7,7 +7,7 @@ use masklet_model::{Interpolation, resize};
 pub(crate) fn values<const D: usize>(x: Tensor<D>) -> Vec<f32> {
     x.into_data()
         .convert::<f32>()
-        .into_vec()
+        .try_into_vec()
         .expect("just converted to f32")
 }
 

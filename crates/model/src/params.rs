@@ -42,7 +42,7 @@ pub struct ParameterName {
 
 enum Origin<'a> {
     Checkpoint(&'a Checkpoint),
-    Random(RefCell<ChaCha8Rng>),
+    Random(Box<RefCell<ChaCha8Rng>>),
 }
 
 #[derive(Default)]
@@ -69,7 +69,7 @@ impl<'a> ParamSource<'a> {
     /// Parameters from PyTorch's default initialisations, drawn from one seeded generator.
     pub(crate) fn random(seed: u64, device: &Device) -> Self {
         Self::new(
-            Origin::Random(RefCell::new(ChaCha8Rng::seed_from_u64(seed))),
+            Origin::Random(Box::new(RefCell::new(ChaCha8Rng::seed_from_u64(seed)))),
             device,
         )
     }

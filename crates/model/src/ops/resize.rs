@@ -65,8 +65,8 @@ impl Interpolation {
                 let triangle =
                     |j: usize| (1.0 - ((j as f32 + 0.5 - centre) / support).abs()).max(0.0);
                 let total: f32 = (start..end).map(triangle).sum();
-                for j in start..end {
-                    row[j] = triangle(j) / total;
+                for (j, weight) in row.iter_mut().enumerate().take(end).skip(start) {
+                    *weight = triangle(j) / total;
                 }
             }
             Self::Bicubic => {
