@@ -1,0 +1,144 @@
+//! Overlays: where they paint and where they do not.
+
+use masklet_media::overlay::{PALETTE, colour_of};
+use masklet_media::{Mask, MediaError, OverlayObject, PromptMark, RgbImage, draw_overlay};
+
+const GREY: [u8; 3] = [100; 3];
+
+fn square() -> Mask {
+    Mask::from_fn(200, 150, |x, y| {
+        (50..150).contains(&x) && (40..110).contains(&y)
+    })
+}
+
+fn drawn(mask: Option<&Mask>, prompts: &[PromptMark]) -> RgbImage {
+    let picture = RgbImage::filled(200, 150, GREY).unwrap();
+    draw_overlay(
+        &picture,
+        &[OverlayObject {
+            id: 1,
+            mask,
+            prompts,
+        }],
+    )
+    .unwrap()
+}
+
+#[test]
+fn the_object_is_tinted_outlined_in_its_colour_and_the_rest_untouched() {
+    let shown = drawn(Some(&square()), &[]);
+    let inside = shown.pixel(100, 75).unwrap();
+    assert_ne!(inside, GREY);
+    let edge = shown.pixel(100, 40).unwrap();
+    let distance = |a: [u8; 3]| {
+        (0..3)
+            .map(|c| a[c].abs_diff(colour_of(1)[c]))
+            .max()
+            .unwrap()
+    };
+    assert!(distance(edge) < distance(inside), "{edge:?} {inside:?}");
+    assert_eq!(shown.pixel(100, 20), Some(GREY));
+    assert_eq!(shown.pixel(5, 75), Some(GREY));
+}
+
+#[test]
+fn a_mask_that_covers_everything_has_no_line_at_the_pictures_edge() {
+    let full = Mask::from_fn(200, 150, |_, _| true);
+    let shown = drawn(Some(&full), &[]);
+    assert_eq!(shown.pixel(0, 0), shown.pixel(100, 75));
+}
+
+#[test]
+fn a_single_pixel_is_visible_and_an_empty_mask_changes_nothing() {
+    let dot = Mask::from_fn(200, 150, |x, y| (x, y) == (199, 149));
+    assert_ne!(drawn(Some(&dot), &[]).pixel(199, 149), Some(GREY));
+    assert_eq!(drawn(Some(&Mask::empty(200, 150)), &[]), drawn(None, &[]));
+}
+
+#[test]
+fn positive_and_negative_points_and_boxes_look_different() {
+    let point = |positive| {
+        drawn(
+            None,
+            &[PromptMark::Point {
+                x: 100.0,
+                y: 75.0,
+                positive,
+            }],
+        )
+    };
+    let green = point(true).pixel(104, 79).unwrap();
+    let red = point(false).pixel(104, 79).unwrap();
+    assert!(green[1] > green[0] && red[0] > red[1], "{green:?} {red:?}");
+    let boxed = drawn(
+        None,
+        &[PromptMark::Box {
+            x0: 20.0,
+            y0: 20.0,
+            x1: 180.0,
+            y1: 130.0,
+        }],
+    );
+    assert_ne!(boxed.pixel(20, 70), Some(GREY));
+    assert_eq!(boxed.pixel(100, 70), Some(GREY));
+}
+
+#[test]
+fn marks_outside_the_picture_or_at_no_place_are_harmless() {
+    for v in [
+        -1e9,
+        -3.0,
+        199.9,
+        1e30,
+        f32::NAN,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+    ] {
+        drawn(
+            None,
+            &[
+                PromptMark::Point {
+                    x: v,
+                    y: v,
+                    positive: true,
+                },
+                PromptMark::Box {
+                    x0: v,
+                    y0: -v,
+                    x1: 20.0,
+                    y1: 5.0,
+                },
+                PromptMark::Box {
+                    x0: 20.0,
+                    y0: 20.0,
+                    x1: v,
+                    y1: v,
+                },
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_mask_of_another_size_names_its_object() {
+    let picture = RgbImage::filled(10, 10, GREY).unwrap();
+    let object = OverlayObject {
+        id: 42,
+        mask: Some(&square()),
+        prompts: &[],
+    };
+    let refused = draw_overlay(&picture, &[object]).unwrap_err();
+    assert!(matches!(refused, MediaError::SizeMismatch { .. }));
+    assert!(refused.to_string().contains("object 42"));
+}
+
+#[test]
+fn object_colours_are_distinct_and_repeat() {
+    for (index, colour) in PALETTE.iter().enumerate() {
+        assert!(!PALETTE[index + 1..].contains(colour));
+    }
+    assert_eq!(colour_of(1), PALETTE[0]);
+    assert_eq!(colour_of(25), PALETTE[0]);
+    assert_eq!(colour_of(0), PALETTE[23]);
+    colour_of(u32::MAX);
+}
