@@ -44,6 +44,10 @@ pub fn for_image_predictor(image: &RgbImage, size: usize) -> Vec<f32> {
 ///
 /// Equals Pillow's `resize((size, size))` (bicubic) on the 8-bit picture, bit for bit, then
 /// division by 255 and the normalisation in 32-bit floats.
+///
+/// The Pillow meant is 13. Earlier versions give the same for landscape pictures, but for
+/// portrait ones that are scaled down they round in another order, which changes some values
+/// by a level, rarely two.
 pub fn for_video_predictor(image: &RgbImage, size: usize) -> Vec<f32> {
     let table = normalisation_table();
     let resized = resize_like_pillow(image, size, size);

@@ -70,6 +70,10 @@ impl RgbImage {
     /// transparency is dropped without blending, greyscale is repeated, palettes are looked
     /// up; of 16-bit channels the high byte is kept.
     ///
+    /// Lossless formats give Pillow's pixels exactly. JPEG decoders may differ in the last
+    /// bits: on photographs with the usual halved colour resolution, 5 to 24% of the values
+    /// are a level or two from Pillow's (mean difference 0.1 to 0.3 levels).
+    ///
     /// An EXIF orientation is **not** applied, because the reference does not: the pixels,
     /// and all prompt coordinates, are in the stored orientation.
     ///
