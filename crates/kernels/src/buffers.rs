@@ -42,6 +42,13 @@ impl Scratch {
     }
 }
 
+impl Scratch {
+    /// The start of the workspace, for reading.
+    pub fn view(&self) -> *const u8 {
+        self.0.as_ptr().cast()
+    }
+}
+
 impl Drop for Scratch {
     fn drop(&mut self) {
         let lines = std::mem::take(&mut self.0);

@@ -1,4 +1,5 @@
 //! CPU kernels over slices.
+mod attention;
 mod buffers;
 mod cpu;
 mod epilogue;
@@ -10,7 +11,12 @@ mod peak;
 mod product;
 mod rows;
 mod simd;
+#[cfg(test)]
+mod tests;
 
+pub use attention::{
+    Attention, Heads, QueryPooling, Window, WindowedAttention, attention, windowed_attention,
+};
 pub use buffers::{BufferPool, pooled_vec, recycle};
 pub use cpu::{CpuFeatures, bf16_native, cpu_features};
 pub use epilogue::{Activation, Epilogue};

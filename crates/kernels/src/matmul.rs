@@ -11,12 +11,15 @@ use crate::output::{Out, Shared, Written};
 use crate::pack::PackedMatrix;
 use crate::product::{Block, Engine, Session};
 use crate::rows::{LayerNorm, Normalised, Plain, RowSource, Rows, row_to_bf16};
-use crate::simd::PANEL;
+use crate::simd::{PANEL, Prefetch};
 use rayon::prelude::*;
 use std::ops::Range;
 
 /// Bytes of left operand a block may have: half of a typical L2 cache, or less.
-const BLOCK_BYTES: usize = 512 << 10;
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// Bytes of panels that stay in L2 beside the rows.
+const RESIDENT_BYTES: usize = 768 << 10;
 
 /// Products smaller than this (multiplications) are not worth a second thread.
 const SERIAL: usize = 1 << 18;
@@ -190,7 +193,7 @@ impl Left {
                             line.start::<f32>().cast_const()
                         }
                     };
-                    row_to_bf16(isa, from, k, 1.0, to.add(i * stride), engine.padded_k(k));
+                    row_to_bf16(isa, from, k, to.add(i * stride), engine.padded_k(k));
                 }
             } else {
                 let to: *mut f32 = memory.start();
@@ -221,32 +224,50 @@ unsafe fn block_product(
     let engine = weight.engine;
     let step = 32_usize.next_multiple_of(engine.row_step());
     let mut sums = Scratch::of::<f32>(engine.padded_rows(step) * PANEL);
-    for panel in panels {
-        for start in (0..rows).step_by(step) {
-            let height = step.min(rows - start);
-            // SAFETY: the rows from `start` on exist, `sums` has room for a step of rows (rounded
-            // up as AMX wants it), and the caller vouches for the rest.
-            unsafe {
-                let block = Block {
-                    rows: height,
-                    k: weight.inputs(),
-                    a: left.start.add(start * left.stride * engine.row_width()),
-                    a_stride: left.stride,
-                    c: sums.start(),
-                    c_stride: PANEL,
-                    accumulate: false,
-                };
-                engine.multiply(&block, weight.panel(panel));
-                let job = Finish {
-                    sums: sums.start(),
-                    rows: height,
-                    first_row: first_row + start,
-                    first_column: panel * PANEL,
-                    columns: PANEL.min(weight.outputs() - panel * PANEL),
-                    epilogue,
-                    to,
-                };
-                finish(isa, &job);
+    let sums: *mut f32 = sums.start();
+    let steps = rows.div_ceil(step);
+    let panel_bytes = engine.panel_len(weight.inputs()) * engine.panel_width();
+    let tile = |panel: usize, index: usize, prefetch: Prefetch| {
+        let start = index * step;
+        let height = step.min(rows - start);
+        // SAFETY: the rows from `start` on exist, `sums` has room for a step of rows (rounded up as
+        // AMX wants it), and the caller vouches for the rest.
+        unsafe {
+            let block = Block {
+                rows: height,
+                k: weight.inputs(),
+                a: left.start.add(start * left.stride * engine.row_width()),
+                a_stride: left.stride,
+                c: sums,
+                c_stride: PANEL,
+                accumulate: false,
+                prefetch,
+            };
+            engine.multiply(&block, weight.panel(panel));
+            let job = Finish {
+                sums,
+                rows: height,
+                first_row: first_row + start,
+                first_column: panel * PANEL,
+                columns: PANEL.min(weight.outputs() - panel * PANEL),
+                epilogue,
+                to,
+            };
+            finish(isa, &job);
+        }
+    };
+    if panels.len() * panel_bytes <= RESIDENT_BYTES {
+        // All panels stay in L2: whole rows of the output are written one after the other.
+        for index in 0..steps {
+            panels.clone().for_each(|panel| tile(panel, index, Prefetch::NONE));
+        }
+    } else {
+        // One panel at a time stays in L1 or L2 while the rows pass by; the next one is fetched.
+        for panel in panels {
+            let next = weight.panel(panel).wrapping_add(panel_bytes);
+            for index in 0..steps {
+                let start = next.wrapping_add(index * panel_bytes / steps);
+                tile(panel, index, Prefetch { start, bytes: 128 / steps });
             }
         }
     }

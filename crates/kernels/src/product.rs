@@ -10,7 +10,7 @@ mod amx;
 mod dot;
 
 use crate::cpu::{Bf16Unit, Isa, Path};
-use crate::simd::{PANEL, Simd, Tile, simd_fn};
+use crate::simd::{PANEL, Prefetch, Simd, Tile, simd_fn};
 
 /// How numbers are stored and multiplied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +162,7 @@ impl Engine {
             c: block.c,
             c_stride: block.c_stride,
             accumulate: block.accumulate,
+            prefetch: block.prefetch,
         };
         // SAFETY: the caller vouches for the block and the panel; an engine exists only where its
         // instructions do.
@@ -193,6 +194,8 @@ pub(crate) struct Block {
     pub c_stride: usize,
     /// Add to `c` instead of overwriting it.
     pub accumulate: bool,
+    /// What the next product will need.
+    pub prefetch: Prefetch,
 }
 
 /// The right to use an engine in this thread until dropped (AMX tiles need to be configured).

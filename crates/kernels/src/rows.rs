@@ -172,7 +172,6 @@ simd_fn!(
     pub(crate) unsafe fn row_to_bf16 = bf16_kernel(
         from: *const f32,
         width: usize,
-        factor: f32,
         to: *mut u16,
         padded: usize,
     )
@@ -184,21 +183,19 @@ simd_fn!(
 unsafe fn bf16_kernel<S: Simd>(
     from: *const f32,
     width: usize,
-    factor: f32,
     to: *mut u16,
     padded: usize,
 ) {
     let whole = width - width % S::LANES;
-    let factor = S::splat(factor);
     // SAFETY: whole vectors end at `whole`; the last is converted in a buffer of its own.
     unsafe {
         for i in (0..whole).step_by(S::LANES) {
-            S::store_bf16(to.add(i), S::mul(S::load(from.add(i)), factor));
+            S::store_bf16(to.add(i), S::load(from.add(i)));
         }
         if whole < width {
             let mut last = [0u16; 16];
             let v = S::load_partial(from.add(whole), width - whole);
-            S::store_bf16(last.as_mut_ptr(), S::mul(v, factor));
+            S::store_bf16(last.as_mut_ptr(), v);
             std::ptr::copy_nonoverlapping(last.as_ptr(), to.add(whole), width - whole);
         }
         std::ptr::write_bytes(to.add(width), 0, padded - width);

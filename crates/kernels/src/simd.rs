@@ -35,6 +35,21 @@ pub(crate) struct Tile {
     pub c_stride: usize,
     /// Add to `c` instead of overwriting it.
     pub accumulate: bool,
+    /// What the next product will need, fetched into L2 meanwhile.
+    pub prefetch: Prefetch,
+}
+
+/// Memory to bring into L2 while multiplying.
+#[derive(Clone, Copy)]
+pub(crate) struct Prefetch {
+    pub start: *const u8,
+    /// Bytes for every 128 bytes of panel used.
+    pub bytes: usize,
+}
+
+impl Prefetch {
+    /// Nothing.
+    pub const NONE: Prefetch = Prefetch { start: std::ptr::null(), bytes: 0 };
 }
 
 /// A vector of f32 and what the kernels do with it.
@@ -63,6 +78,34 @@ pub(crate) trait Simd: Copy {
     fn abs(a: Self::V) -> Self::V;
     fn sum(a: Self::V) -> f32;
     fn largest(a: Self::V) -> f32;
+
+    /// Stores `LANES` pairs of bf16, each an even and an odd number, rounded as `store_bf16` does.
+    /// # Safety
+    /// `p` is writable for `2 * LANES` numbers.
+    unsafe fn store_bf16_pairs(p: *mut u16, even: Self::V, odd: Self::V);
+    /// Transposes `count` rows of `width` 32-bit values, both at most 16: row `i` becomes column `i`
+    /// of `to`. All of `width` rows of 16 columns are written, zero where there is no row.
+    /// # Safety
+    /// The first `count` rows are readable for `width` values; `to` is writable for `width` rows of
+    /// 16 values, `stride` apart.
+    #[inline(always)]
+    unsafe fn transpose(
+        rows: &[*const f32; 16],
+        count: usize,
+        width: usize,
+        to: *mut f32,
+        stride: usize,
+    ) {
+        for (i, row) in rows.iter().enumerate() {
+            for j in 0..width {
+                // SAFETY: `i < 16`, `j < width`, and rows from `count` on are not read.
+                unsafe { *to.add(j * stride + i) = if i < count { *row.add(j) } else { 0.0 } };
+            }
+        }
+    }
+
+    /// Hints that the line at `p`, any address, will be needed.
+    fn prefetch(p: *const u8);
 
     /// # Safety
     /// `p` is readable for `LANES` numbers.
@@ -153,6 +196,7 @@ pub(crate) unsafe fn product_rows<S: Simd, const MR: usize, const NV: usize>(
     unsafe {
         let mut sums = load_sums::<S, MR, NV>(&tile);
         for p in 0..tile.k {
+            S::prefetch(tile.prefetch.start.wrapping_add(p * tile.prefetch.bytes));
             let mut columns = [S::splat(0.0); NV];
             for (j, column) in columns.iter_mut().enumerate() {
                 *column = S::load(b.add(p * PANEL + j * S::LANES));
@@ -176,6 +220,7 @@ pub(crate) unsafe fn product_rows_widened<S: Simd, const MR: usize, const NV: us
     unsafe {
         let mut sums = load_sums::<S, MR, NV>(&tile);
         for pair in 0..tile.k.div_ceil(2) {
+            S::prefetch(tile.prefetch.start.wrapping_add(pair * tile.prefetch.bytes));
             let (mut even, mut odd) = ([S::splat(0.0); NV], [S::splat(0.0); NV]);
             for j in 0..NV {
                 (even[j], odd[j]) = S::load_bf16_pairs(b.add((pair * PANEL + j * S::LANES) * 2));

@@ -118,8 +118,10 @@ unsafe fn rows_32(block: &Block, steps: usize, a: *const u16, c: *mut f32, panel
             "2:",
             "tileloadd tmm6, [{b} + {bs}]",
             "tileloadd tmm4, [{a} + {s}]",
+            "prefetcht1 [{p}]", "prefetcht1 [{p} + {q}]", "lea {p}, [{p} + 2 * {q}]",
             "tileloadd tmm7, [{b} + {bs} + 64]",
             "tdpbf16ps tmm0, tmm4, tmm6",
+            "prefetcht1 [{p}]", "prefetcht1 [{p} + {q}]", "lea {p}, [{p} + 2 * {q}]",
             "tileloadd tmm5, [{e} + {s}]",
             "tdpbf16ps tmm1, tmm4, tmm7",
             "tdpbf16ps tmm2, tmm5, tmm6",
@@ -131,6 +133,7 @@ unsafe fn rows_32(block: &Block, steps: usize, a: *const u16, c: *mut f32, panel
             a = inout(reg) a => _, e = inout(reg) a.add(16 * block.a_stride) => _,
             s = in(reg) a_stride, b = inout(reg) panel => _, bs = in(reg) PANEL_ROW,
             c = in(reg) c, d = in(reg) c_low, cs = in(reg) c_stride,
+            p = inout(reg) block.prefetch.start => _, q = in(reg) 4 * block.prefetch.bytes,
             n = inout(reg) steps => _, options(nostack));
     }
 }

@@ -61,6 +61,8 @@ unsafe fn tile<const R: usize>(block: &Block, panel: *const u16) {
         }
         let a = block.a.cast::<u16>();
         for pair in 0..block.k.div_ceil(2) {
+            let ahead = block.prefetch.start.wrapping_add(pair * block.prefetch.bytes);
+            _mm_prefetch::<_MM_HINT_T1>(ahead.cast());
             let b = panel.add(pair * PANEL * 2);
             let low: __m512bh = std::mem::transmute(_mm512_loadu_si512(b.cast()));
             let high: __m512bh = std::mem::transmute(_mm512_loadu_si512(b.add(32).cast()));

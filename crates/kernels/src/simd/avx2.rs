@@ -58,6 +58,11 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn prefetch(p: *const u8) {
+        // SAFETY: a prefetch never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+    }
+    #[inline(always)]
     unsafe fn load(p: *const f32) -> __m256 {
         // SAFETY: the caller vouches for 8 readable numbers.
         unsafe { _mm256_loadu_ps(p) }
@@ -90,6 +95,19 @@ impl Simd for Avx2 {
             let halves = _mm256_packus_epi32(bf16, bf16);
             let ordered = _mm256_permute4x64_epi64::<0b1000>(halves);
             _mm_storeu_si128(p.cast(), _mm256_castsi256_si128(ordered));
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_bf16_pairs(p: *mut u16, even: Self::V, odd: Self::V) {
+        let (mut low, mut high) = ([0u16; Self::LANES], [0u16; Self::LANES]);
+        // SAFETY: the caller vouches for `2 * LANES` writable numbers.
+        unsafe {
+            Self::store_bf16(low.as_mut_ptr(), even);
+            Self::store_bf16(high.as_mut_ptr(), odd);
+            for i in 0..Self::LANES {
+                *p.add(2 * i) = low[i];
+                *p.add(2 * i + 1) = high[i];
+            }
         }
     }
     #[inline(always)]

@@ -50,6 +50,8 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
+    fn prefetch(_: *const u8) {}
+    #[inline(always)]
     unsafe fn load(p: *const f32) -> float32x4_t {
         // SAFETY: the caller vouches for 4 readable numbers.
         unsafe { vld1q_f32(p) }
@@ -87,6 +89,19 @@ impl Simd for Neon {
             let ordered = vceqq_f32(v, v);
             let bf16 = vbslq_u32(ordered, rounded, vdupq_n_u32(0x7fc0_0000));
             vst1_u16(p, vshrn_n_u32::<16>(bf16));
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_bf16_pairs(p: *mut u16, even: Self::V, odd: Self::V) {
+        let (mut low, mut high) = ([0u16; Self::LANES], [0u16; Self::LANES]);
+        // SAFETY: the caller vouches for `2 * LANES` writable numbers.
+        unsafe {
+            Self::store_bf16(low.as_mut_ptr(), even);
+            Self::store_bf16(high.as_mut_ptr(), odd);
+            for i in 0..Self::LANES {
+                *p.add(2 * i) = low[i];
+                *p.add(2 * i + 1) = high[i];
+            }
         }
     }
     #[inline(always)]

@@ -93,6 +93,8 @@ impl Simd for Portable {
         a.into_iter().fold(f32::NEG_INFINITY, |m, x| if x > m { x } else { m })
     }
     #[inline(always)]
+    fn prefetch(_: *const u8) {}
+    #[inline(always)]
     unsafe fn load(p: *const f32) -> V {
         // SAFETY: the caller vouches for 8 readable numbers; no alignment is assumed.
         unsafe { p.cast::<V>().read_unaligned() }
@@ -118,6 +120,19 @@ impl Simd for Portable {
     unsafe fn store_bf16(p: *mut u16, v: V) {
         // SAFETY: the caller vouches for 8 writable numbers.
         unsafe { p.cast::<[u16; 8]>().write_unaligned(v.map(to_bf16)) }
+    }
+    #[inline(always)]
+    unsafe fn store_bf16_pairs(p: *mut u16, even: Self::V, odd: Self::V) {
+        let (mut low, mut high) = ([0u16; Self::LANES], [0u16; Self::LANES]);
+        // SAFETY: the caller vouches for `2 * LANES` writable numbers.
+        unsafe {
+            Self::store_bf16(low.as_mut_ptr(), even);
+            Self::store_bf16(high.as_mut_ptr(), odd);
+            for i in 0..Self::LANES {
+                *p.add(2 * i) = low[i];
+                *p.add(2 * i + 1) = high[i];
+            }
+        }
     }
     #[inline(always)]
     unsafe fn load_bf16_pairs(p: *const u16) -> (V, V) {

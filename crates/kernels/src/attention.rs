@@ -1,0 +1,159 @@
+//! Attention that never materialises the score matrix.
+//!
+//! Keys and values of a head are packed into panels once per call. A task then takes a block of
+//! queries through all keys, 256 at a time: scores, exponentials (with a running maximum) and the
+//! weighted sum of values all stay in L2.
+
+mod core;
+mod keys;
+mod softmax;
+mod windowed;
+
+use crate::cpu;
+use crate::output::{Out, Shared, Written};
+use crate::product::{Engine, Precision, Session};
+use core::{Queries, attend};
+use keys::{KeyBlocks, Packer};
+use rayon::prelude::*;
+
+pub use windowed::{QueryPooling, Window, WindowedAttention, windowed_attention};
+
+/// Tokens of several heads somewhere in a slice: head `h` of token `t` of batch item `b` starts at
+/// `b * batch_stride + t * token_stride + h * head_stride`.
+#[derive(Clone, Copy, Debug)]
+pub struct Heads<'a> {
+    /// The numbers, from the first head of the first token on.
+    pub data: &'a [f32],
+    /// The number of tokens of a batch item.
+    pub tokens: usize,
+    /// Numbers from a token to the next.
+    pub token_stride: usize,
+    /// Numbers from a head to the next.
+    pub head_stride: usize,
+    /// Numbers from a batch item to the next.
+    pub batch_stride: usize,
+}
+
+impl<'a> Heads<'a> {
+    /// `[batch, tokens, heads, dim]`, one after the other.
+    pub fn dense(data: &'a [f32], tokens: usize, heads: usize, dim: usize) -> Self {
+        let token_stride = heads * dim;
+        Heads { data, tokens, token_stride, head_stride: dim, batch_stride: tokens * token_stride }
+    }
+
+    /// Part `part` (0 for queries, 1 for keys, 2 for values) of `[batch, tokens, 3, heads, dim]`.
+    pub fn of_qkv(data: &'a [f32], part: usize, tokens: usize, heads: usize, dim: usize) -> Self {
+        let token_stride = 3 * heads * dim;
+        Heads {
+            data: &data[part * heads * dim..],
+            tokens,
+            token_stride,
+            head_stride: dim,
+            batch_stride: tokens * token_stride,
+        }
+    }
+
+    fn check(&self, batch: usize, heads: usize, dim: usize, name: &str) {
+        if batch * self.tokens * heads * dim > 0 {
+            let last = self.start(batch - 1, heads - 1) + (self.tokens - 1) * self.token_stride;
+            let found = self.data.len();
+            assert!(last + dim <= found, "attention: {name} has {found} numbers, not {}", last + dim);
+        }
+    }
+
+    fn start(&self, batch: usize, head: usize) -> usize {
+        batch * self.batch_stride + head * self.head_stride
+    }
+}
+
+/// `softmax(scale * q k^T) v` for each batch item and head.
+#[derive(Clone, Copy, Debug)]
+pub struct Attention<'a> {
+    /// Batch items.
+    pub batch: usize,
+    /// Heads.
+    pub heads: usize,
+    /// Width of queries and keys.
+    pub key_dim: usize,
+    /// Width of values and results.
+    pub value_dim: usize,
+    /// Queries.
+    pub q: Heads<'a>,
+    /// Keys.
+    pub k: Heads<'a>,
+    /// Values, as many as keys.
+    pub v: Heads<'a>,
+    /// Multiplied to the scores; positive. Usually `1 / sqrt(key_dim)`.
+    pub scale: f32,
+    /// Of both products; maximum, exponential and sums are f32.
+    pub precision: Precision,
+}
+
+/// Attention; `out` is `[batch, query tokens, heads * value_dim]`.
+///
+/// A query with a NaN or infinite score (other than minus infinity, which means "not this key")
+/// gives NaN, as does one whose scores are all minus infinity.
+///
+/// # Panics
+/// If there are no keys, `scale` is not positive, or a slice is too short.
+pub fn attention<'o>(inputs: &Attention<'_>, out: impl Into<Out<'o>>) -> Written {
+    let Attention { batch, heads, key_dim, value_dim, q, k, v, scale, precision } = *inputs;
+    let out = out.into();
+    q.check(batch, heads, key_dim, "q");
+    k.check(batch, heads, key_dim, "k");
+    v.check(batch, heads, value_dim, "v");
+    assert_eq!(k.tokens, v.tokens, "attention: {} keys but {} values", k.tokens, v.tokens);
+    assert!(k.tokens > 0, "attention: no keys");
+    assert!(scale > 0.0, "attention: scale {scale} is not positive");
+    out.expect_len(batch * q.tokens * heads * value_dim, "attention");
+
+    let path = cpu::path();
+    let engine = Engine::for_activations(path, precision);
+    let packer = Packer { engine, isa: path.isa, key_dim, value_dim };
+    let mut packed = KeyBlocks::new(packer, k.tokens, batch * heads);
+    packed.fill_in_parallel(
+        |problem, key| {
+            let (b, h) = (problem / heads, problem % heads);
+            // SAFETY: `check` found all keys and values within their slices.
+            unsafe {
+                (
+                    k.data.as_ptr().add(k.start(b, h) + key * k.token_stride),
+                    v.data.as_ptr().add(v.start(b, h) + key * v.token_stride),
+                )
+            }
+        },
+        0.0,
+    );
+
+    let rows = query_rows(q.tokens, k.tokens, batch * heads);
+    let blocks = q.tokens.div_ceil(rows);
+    let to: Shared<f32> = out.shared();
+    let packed = &packed;
+    (0..batch * heads * blocks).into_par_iter().with_max_len(1).for_each(|task| {
+        let _session = Session::new(engine);
+        let (problem, first) = (task / blocks, task % blocks * rows);
+        let (b, h) = (problem / heads, problem % heads);
+        // SAFETY: the queries exist; each task writes rows and head columns of its own.
+        unsafe {
+            let queries = Queries {
+                start: q.data.as_ptr().add(q.start(b, h) + first * q.token_stride),
+                stride: q.token_stride,
+                count: rows.min(q.tokens - first),
+            };
+            attend(&queries, &packed.problem(problem), scale, |row| {
+                to.at(((b * q.tokens + first + row) * heads + h) * value_dim)
+            });
+        }
+    });
+    // SAFETY: every query of every head was answered.
+    unsafe { out.written() }
+}
+
+/// Queries per task: many where keys must be read from far away each time, but not so many that
+/// threads are left without work.
+fn query_rows(queries: usize, keys: usize, problems: usize) -> usize {
+    let most = if keys > 8192 { 512 } else { 256 };
+    let wanted_tasks = 4 * rayon::current_num_threads();
+    let per_problem = wanted_tasks.div_ceil(problems.max(1));
+    queries.div_ceil(per_problem.max(1)).next_multiple_of(32).min(most)
+}

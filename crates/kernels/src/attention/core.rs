@@ -1,0 +1,160 @@
+//! One block of queries against all keys of a head.
+
+use super::keys::{KeyBlock, Keys};
+use super::softmax::{Scores, softmax_block, store_result};
+use crate::buffers::Scratch;
+use crate::product::Block;
+use crate::rows::row_to_bf16;
+use crate::simd::{PANEL, Prefetch};
+
+/// Rows of queries in memory, f32.
+#[derive(Clone, Copy)]
+pub(super) struct Queries {
+    pub start: *const f32,
+    /// Numbers from a query to the next.
+    pub stride: usize,
+    pub count: usize,
+}
+
+/// Writes `softmax(scale * q k^T) v` of each query to `to(query)`.
+///
+/// # Safety
+/// The queries are readable for `key_dim` numbers, `to(i)` is writable for `value_dim`, and this
+/// thread holds a session of the keys' engine.
+pub(super) unsafe fn attend(
+    queries: &Queries,
+    keys: &Keys<'_>,
+    scale: f32,
+    to: impl Fn(usize) -> *mut f32,
+) {
+    let packer = keys.packer();
+    let (engine, isa) = (packer.engine, packer.isa);
+    let rows = queries.count;
+    let memory_rows = engine.padded_rows(rows);
+    let score_stride = keys.block_len() + 16;
+    let result_stride = packer.value_columns() + 16;
+    let weight_stride = if engine.bf16_rows() { engine.row_stride(keys.block_len()) } else { 0 };
+    let mut scores = Scratch::of::<f32>(memory_rows * score_stride);
+    let mut results = Scratch::of::<f32>(memory_rows * result_stride);
+    let mut weights = Scratch::of::<u16>(memory_rows * weight_stride);
+    let mut running = Scratch::of::<f32>(2 * rows);
+    let scores: *mut f32 = scores.start();
+    let results: *mut f32 = results.start();
+    let weights: *mut u16 = weights.start();
+    let maxima: *mut f32 = running.start();
+    // SAFETY: the workspaces have a row for every (padded) query, wide enough for a block of keys or
+    // the value panels; the caller vouches for the rest.
+    unsafe {
+        let sums = maxima.add(rows);
+        for row in 0..rows {
+            *maxima.add(row) = f32::NEG_INFINITY;
+            *sums.add(row) = 0.0;
+        }
+        let mut copy = Scratch::bytes(memory_rows * engine.row_stride(packer.key_dim) * 4);
+        let (q, q_stride) = prepare(queries, keys, &mut copy);
+        for (index, block) in keys.blocks().enumerate() {
+            score(q, q_stride, rows, keys, &block, scores, score_stride);
+            softmax_block(
+                isa,
+                &Scores {
+                    scores,
+                    stride: score_stride,
+                    rows,
+                    keys: block.count,
+                    scale,
+                    extra: block.extra,
+                    maxima,
+                    sums,
+                    results,
+                    result_stride,
+                    result_columns: if index == 0 { 0 } else { packer.value_columns() },
+                    weights: engine.bf16_rows().then_some((weights, weight_stride)),
+                },
+            );
+            let (a, a_stride) = if engine.bf16_rows() {
+                (weights.cast_const().cast(), weight_stride)
+            } else {
+                (scores.cast_const().cast(), score_stride)
+            };
+            for panel in 0..packer.value_columns() / PANEL {
+                let product = Block {
+                    rows,
+                    k: block.count,
+                    a,
+                    a_stride,
+                    c: results.add(panel * PANEL),
+                    c_stride: result_stride,
+                    accumulate: index > 0,
+                    prefetch: Prefetch::NONE,
+                };
+                engine.multiply(&product, block.values.add(panel * block.value_panel_bytes));
+            }
+        }
+        for row in 0..rows {
+            let result = results.add(row * result_stride);
+            store_result(isa, result, *sums.add(row), packer.value_dim, to(row));
+        }
+    }
+}
+
+/// The queries in the engine's row format: in place if possible, else in `copy`.
+///
+/// # Safety
+/// `copy` has room for the padded rows, four bytes a number.
+unsafe fn prepare(queries: &Queries, keys: &Keys<'_>, copy: &mut Scratch) -> (*const u8, usize) {
+    let packer = keys.packer();
+    let (engine, dim) = (packer.engine, packer.key_dim);
+    // Rows a multiple of 4 KiB apart share one cache set.
+    if !engine.bf16_rows() && (queries.stride % 1024 != 0 || queries.count == 1) {
+        return (queries.start.cast(), queries.stride);
+    }
+    let stride = engine.row_stride(dim);
+    for row in 0..queries.count {
+        // SAFETY: the query exists and `copy` has a row for it.
+        unsafe {
+            let from = queries.start.add(row * queries.stride);
+            if engine.bf16_rows() {
+                let to = copy.start::<u16>().add(row * stride);
+                row_to_bf16(packer.isa, from, dim, to, engine.padded_k(dim));
+            } else {
+                std::ptr::copy_nonoverlapping(from, copy.start::<f32>().add(row * stride), dim);
+            }
+        }
+    }
+    (copy.view(), stride)
+}
+
+/// `scores = q k^T` for one block of keys.
+///
+/// # Safety
+/// As [`attend`]; `scores` has a row of `score_stride` numbers for every padded query.
+unsafe fn score(
+    q: *const u8,
+    q_stride: usize,
+    rows: usize,
+    keys: &Keys<'_>,
+    block: &KeyBlock,
+    scores: *mut f32,
+    score_stride: usize,
+) {
+    let packer = keys.packer();
+    let engine = packer.engine;
+    let panel_bytes = engine.panel_len(packer.key_dim) * engine.panel_width();
+    for panel in 0..block.count.div_ceil(PANEL) {
+        // SAFETY: the panel lies inside the block, its columns inside the rows of `scores`.
+        unsafe {
+            let keys = block.keys.add(panel * panel_bytes);
+            let product = Block {
+                rows,
+                k: packer.key_dim,
+                a: q,
+                a_stride: q_stride,
+                c: scores.add(panel * PANEL),
+                c_stride: score_stride,
+                accumulate: false,
+                prefetch: Prefetch { start: keys.wrapping_add(panel_bytes), bytes: 32 },
+            };
+            engine.multiply(&product, keys);
+        }
+    }
+}

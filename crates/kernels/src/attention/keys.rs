@@ -1,0 +1,316 @@
+//! Keys and values packed for the two products of attention.
+
+use crate::buffers::Scratch;
+use crate::cpu::Isa;
+use crate::output::Shared;
+use crate::product::Engine;
+use crate::rows::row_to_bf16;
+use crate::simd::{PANEL, Simd, simd_fn};
+use rayon::prelude::*;
+
+/// Keys taken at a time; scores of a query against them stay in L1.
+pub(super) const MOST_KEYS: usize = 256;
+
+/// How one head's keys and values are stored.
+#[derive(Clone, Copy)]
+pub(super) struct Packer {
+    pub engine: Engine,
+    pub isa: Isa,
+    pub key_dim: usize,
+    pub value_dim: usize,
+}
+
+impl Packer {
+    /// Value columns rounded up to whole panels.
+    pub fn value_columns(&self) -> usize {
+        self.value_dim.next_multiple_of(PANEL)
+    }
+
+    /// Bytes of the packed keys of a block of `keys`.
+    fn key_bytes(&self, keys: usize) -> usize {
+        self.engine.panel_len(self.key_dim) * (keys / PANEL) * self.engine.panel_width()
+    }
+
+    /// Bytes of the packed values of a block of `keys`.
+    fn value_bytes(&self, keys: usize) -> usize {
+        keys * self.value_columns() * self.engine.panel_width()
+    }
+}
+
+/// The packed keys and values of several problems (batch items times heads).
+///
+/// A problem is a sequence of blocks of `block` keys: first the keys, in panels of 32 keys, then the
+/// values, in panels of 32 channels.
+pub(super) struct KeyBlocks {
+    packer: Packer,
+    keys: usize,
+    block: usize,
+    problems: usize,
+    extra: f32,
+    memory: Scratch,
+}
+
+impl KeyBlocks {
+    /// Room for `problems` times `keys` keys.
+    pub fn new(packer: Packer, keys: usize, problems: usize) -> KeyBlocks {
+        let block = keys.next_multiple_of(PANEL).min(MOST_KEYS);
+        let blocks = keys.div_ceil(block);
+        let bytes = packer.key_bytes(block) + packer.value_bytes(block);
+        let memory = Scratch::bytes(bytes * blocks * problems);
+        KeyBlocks { packer, keys, block, problems, extra: 0.0, memory }
+    }
+
+    fn blocks(&self) -> usize {
+        self.keys.div_ceil(self.block)
+    }
+
+    fn block_bytes(&self) -> usize {
+        self.packer.key_bytes(self.block) + self.packer.value_bytes(self.block)
+    }
+
+    /// Packs all blocks; `address(problem, key)` is where a key and its value lie. `extra` is added
+    /// to the score of the last key, after scaling.
+    pub fn fill_in_parallel(
+        &mut self,
+        address: impl Fn(usize, usize) -> (*const f32, *const f32) + Sync,
+        extra: f32,
+    ) {
+        self.extra = extra;
+        let blocks = self.blocks();
+        let memory = Shared(self.memory.start::<u16>());
+        let this = &*self;
+        (0..this.problems * blocks).into_par_iter().for_each(|index| {
+            // SAFETY: every index has a block of its own in memory.
+            unsafe { this.pack_block(memory, index, |key| address(index / blocks, key)) };
+        });
+    }
+
+    /// Packs all blocks of the only problem in this thread; see [`KeyBlocks::fill_in_parallel`].
+    pub fn fill(&mut self, address: impl Fn(usize) -> (*const f32, *const f32), extra: f32) {
+        self.extra = extra;
+        let memory = Shared(self.memory.start::<u16>());
+        for index in 0..self.blocks() {
+            // SAFETY: every index has a block of its own in memory.
+            unsafe { self.pack_block(memory, index, &address) };
+        }
+    }
+
+    /// # Safety
+    /// The addresses are readable for `key_dim` and `value_dim` numbers; no one else uses block
+    /// `index` of the memory.
+    unsafe fn pack_block(
+        &self,
+        memory: Shared<u16>,
+        index: usize,
+        address: impl Fn(usize) -> (*const f32, *const f32),
+    ) {
+        let Packer { engine, isa, key_dim, value_dim } = self.packer;
+        let first = index % self.blocks() * self.block;
+        let count = self.block.min(self.keys - first);
+        // SAFETY: the block's memory has room for the panels of `block` keys, of which `count` (and
+        // zeros up to whole panels) are written; scratch rows are as long as `row_to_bf16` is told.
+        unsafe {
+            let to = memory.at(index * self.block_bytes() / 2);
+            let mut rows = [std::ptr::null(); 16];
+            let depth = engine.padded_k(key_dim);
+            let mut halves = Scratch::of::<u16>(16 * depth);
+            let halves: *mut u16 = halves.start();
+            for group in 0..count.next_multiple_of(PANEL) / 16 {
+                let present = count.saturating_sub(group * 16).min(16);
+                let panel = to.add(group / 2 * engine.panel_len(key_dim) * engine.panel_width() / 2);
+                let to: *mut f32 = panel.cast::<f32>().add(group % 2 * 16);
+                for (i, row) in rows.iter_mut().take(present).enumerate() {
+                    *row = address(first + group * 16 + i).0;
+                }
+                if engine.bf16_panels() {
+                    for (i, row) in rows.iter_mut().take(present).enumerate() {
+                        row_to_bf16(isa, *row, key_dim, halves.add(i * depth), depth);
+                        *row = halves.add(i * depth).cast_const().cast();
+                    }
+                    transpose_rows(isa, &rows, present, depth / 2, to);
+                } else {
+                    transpose_rows(isa, &rows, present, key_dim, to);
+                }
+            }
+            let to = to.add(self.packer.key_bytes(self.block) / 2);
+            let padded = if engine.bf16_panels() { count.next_multiple_of(PANEL) } else { count };
+            let panel_step = self.block * PANEL * engine.panel_width() / 2;
+            let value = |key: usize| (key < count).then(|| address(first + key).1);
+            if engine.bf16_panels() {
+                for pair in 0..padded / 2 {
+                    let (even, odd) = (value(2 * pair), value(2 * pair + 1));
+                    let to = to.add(pair * PANEL * 2);
+                    pack_value_pair(isa, even, odd, value_dim, to, panel_step);
+                }
+            } else {
+                for key in 0..padded {
+                    let to: *mut f32 = to.cast::<f32>().add(key * PANEL);
+                    pack_value(isa, address(first + key).1, value_dim, to, panel_step / 2);
+                }
+            }
+        }
+    }
+
+    /// The blocks of one problem.
+    pub fn problem(&self, index: usize) -> Keys<'_> {
+        Keys { all: self, problem: index }
+    }
+}
+
+/// The packed keys and values of one problem.
+pub(super) struct Keys<'a> {
+    all: &'a KeyBlocks,
+    problem: usize,
+}
+
+/// One block of keys and values.
+pub(super) struct KeyBlock {
+    /// Keys in this block.
+    pub count: usize,
+    /// The key panels, one after the other.
+    pub keys: *const u8,
+    /// The value panels.
+    pub values: *const u8,
+    /// Bytes from a value panel to the next.
+    pub value_panel_bytes: usize,
+    /// Added to the score of the block's last key after scaling.
+    pub extra: f32,
+}
+
+impl Keys<'_> {
+    pub fn packer(&self) -> Packer {
+        self.all.packer
+    }
+
+    /// Most keys of a block.
+    pub fn block_len(&self) -> usize {
+        self.all.block
+    }
+
+    pub fn blocks(&self) -> impl Iterator<Item = KeyBlock> {
+        let all = self.all;
+        let blocks = all.blocks();
+        (0..blocks).map(move |i| {
+            let start = (self.problem * blocks + i) * all.block_bytes();
+            let keys = all.memory.view().wrapping_add(start);
+            KeyBlock {
+                count: all.block.min(all.keys - i * all.block),
+                keys,
+                values: keys.wrapping_add(all.packer.key_bytes(all.block)),
+                value_panel_bytes: all.block * PANEL * all.packer.engine.panel_width(),
+                extra: if i + 1 == blocks { all.extra } else { 0.0 },
+            }
+        })
+    }
+}
+
+simd_fn!(
+    /// Transposes up to 16 rows of `width` 32-bit values into columns of a panel.
+    ///
+    /// # Safety
+    /// `count` rows are readable, `to` has `width` rows of 16 values, `PANEL` apart.
+    unsafe fn transpose_rows = transpose_kernel(
+        rows: &[*const f32; 16],
+        count: usize,
+        width: usize,
+        to: *mut f32,
+    )
+);
+
+/// # Safety
+/// As [`transpose_rows`].
+#[inline(always)]
+unsafe fn transpose_kernel<S: Simd>(
+    rows: &[*const f32; 16],
+    count: usize,
+    width: usize,
+    to: *mut f32,
+) {
+    let mut rows = *rows;
+    for first in (0..width).step_by(16) {
+        let some = (width - first).min(16);
+        // SAFETY: columns `first..first + some` of the rows exist.
+        unsafe { S::transpose(&rows, count, some, to.add(first * PANEL), PANEL) };
+        for row in &mut rows {
+            *row = row.wrapping_add(16);
+        }
+    }
+}
+
+simd_fn!(
+    /// Copies a value of `width` channels into one row of each of its panels, zero-padded.
+    ///
+    /// # Safety
+    /// `from` has `width` numbers, `to` a row of `PANEL` every `step` numbers.
+    unsafe fn pack_value = value_kernel(from: *const f32, width: usize, to: *mut f32, step: usize)
+);
+
+/// # Safety
+/// As [`pack_value`].
+#[inline(always)]
+unsafe fn value_kernel<S: Simd>(from: *const f32, width: usize, to: *mut f32, step: usize) {
+    for column in (0..width.next_multiple_of(PANEL)).step_by(S::LANES) {
+        // SAFETY: `column` is within the padded width, loads within the width.
+        unsafe {
+            let v = load_at::<S>(from, width, column);
+            S::store(to.add(column / PANEL * step + column % PANEL), v);
+        }
+    }
+}
+
+simd_fn!(
+    /// Interleaves two values of `width` channels as bf16 into one row of each of their panels.
+    ///
+    /// # Safety
+    /// The values have `width` numbers, `to` a row of `2 * PANEL` every `step` numbers.
+    unsafe fn pack_value_pair = value_pair_kernel(
+        even: Option<*const f32>,
+        odd: Option<*const f32>,
+        width: usize,
+        to: *mut u16,
+        step: usize,
+    )
+);
+
+/// # Safety
+/// As [`pack_value_pair`].
+#[inline(always)]
+unsafe fn value_pair_kernel<S: Simd>(
+    even: Option<*const f32>,
+    odd: Option<*const f32>,
+    width: usize,
+    to: *mut u16,
+    step: usize,
+) {
+    for column in (0..width.next_multiple_of(PANEL)).step_by(S::LANES) {
+        // SAFETY: `column` is within the padded width, loads within the width.
+        unsafe {
+            let mut low = S::splat(0.0);
+            let mut high = S::splat(0.0);
+            if let Some(even) = even {
+                low = load_at::<S>(even, width, column);
+            }
+            if let Some(odd) = odd {
+                high = load_at::<S>(odd, width, column);
+            }
+            let to = to.add(column / PANEL * step + 2 * (column % PANEL));
+            S::store_bf16_pairs(to, low, high);
+        }
+    }
+}
+
+/// # Safety
+/// `from` is readable for `width` numbers.
+#[inline(always)]
+unsafe fn load_at<S: Simd>(from: *const f32, width: usize, column: usize) -> S::V {
+    // SAFETY: at most the numbers up to `width` are read.
+    unsafe {
+        if column + S::LANES <= width {
+            S::load(from.add(column))
+        } else if column < width {
+            S::load_partial(from.add(column), width - column)
+        } else {
+            S::splat(0.0)
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The running softmax of a block of scores.
+
+use crate::math::exp2;
+use crate::simd::{PANEL, Simd, simd_fn};
+
+/// A block of scores and the state it updates, row by row.
+pub(super) struct Scores {
+    /// `rows x keys`; overwritten with the weights unless `weights` is given.
+    pub scores: *mut f32,
+    pub stride: usize,
+    pub rows: usize,
+    pub keys: usize,
+    /// Multiplied to the scores.
+    pub scale: f32,
+    /// Added to the last score after scaling.
+    pub extra: f32,
+    /// The largest (unscaled) score of each row so far.
+    pub maxima: *mut f32,
+    /// The sum of weights of each row so far.
+    pub sums: *mut f32,
+    /// The weighted sums of values so far, to be rescaled.
+    pub results: *mut f32,
+    pub result_stride: usize,
+    /// Columns to rescale: 0 if there are no results yet.
+    pub result_columns: usize,
+    /// Where weights go as bf16, zero-padded to a multiple of 32 keys, and the row stride.
+    pub weights: Option<(*mut u16, usize)>,
+}
+
+simd_fn!(
+    /// Turns scores into weights `2^(scale log2(e) (score - maximum))` and updates the state.
+    ///
+    /// # Safety
+    /// The pointers are valid for the rows and columns stated.
+    pub(super) unsafe fn softmax_block = softmax_kernel(job: &Scores)
+);
+
+/// # Safety
+/// As [`softmax_block`].
+#[inline(always)]
+unsafe fn softmax_kernel<S: Simd>(job: &Scores) {
+    for row in 0..job.rows {
+        // SAFETY: the row exists.
+        unsafe {
+            let scores = job.scores.add(row * job.stride);
+            if job.extra != 0.0 {
+                *scores.add(job.keys - 1) += job.extra / job.scale;
+            }
+            let before = *job.maxima.add(row);
+            let largest = largest_of::<S>(scores, job.keys);
+            let now = if largest > before { largest } else { before };
+            *job.maxima.add(row) = now;
+            // With nothing but minus infinity so far, any finite reference gives weights of zero.
+            let reference = if now == f32::NEG_INFINITY { 0.0 } else { now };
+            let factor = job.scale * std::f32::consts::LOG2_E;
+            let total = match job.weights {
+                Some((start, stride)) => {
+                    let to = start.add(row * stride);
+                    weigh_bf16::<S>(scores, job.keys, factor, reference * factor, to)
+                }
+                None => weigh::<S>(scores, job.keys, factor, reference * factor),
+            };
+            let shrink = if before == now { 1.0 } else { shrinkage((before - reference) * factor) };
+            *job.sums.add(row) = *job.sums.add(row) * shrink + total;
+            if shrink != 1.0 {
+                let results = job.results.add(row * job.result_stride);
+                let shrink = S::splat(shrink);
+                for i in (0..job.result_columns).step_by(S::LANES) {
+                    S::store(results.add(i), S::mul(S::load(results.add(i)), shrink));
+                }
+            }
+        }
+    }
+}
+
+/// How much earlier weights shrink when the maximum grows.
+#[inline(always)]
+fn shrinkage(exponent: f32) -> f32 {
+    exponent.exp2()
+}
+
+/// # Safety
+/// `scores` is readable for `keys` numbers.
+#[inline(always)]
+unsafe fn largest_of<S: Simd>(scores: *const f32, keys: usize) -> f32 {
+    let whole = keys - keys % S::LANES;
+    let mut largest = S::splat(f32::NEG_INFINITY);
+    let mut also = largest;
+    // SAFETY: whole vectors end at `whole`, single numbers at `keys`.
+    unsafe {
+        let mut i = 0;
+        while i + 2 * S::LANES <= whole {
+            largest = S::max(largest, S::load(scores.add(i)));
+            also = S::max(also, S::load(scores.add(i + S::LANES)));
+            i += 2 * S::LANES;
+        }
+        if i < whole {
+            largest = S::max(largest, S::load(scores.add(i)));
+        }
+        let mut result = S::largest(S::max(largest, also));
+        for i in whole..keys {
+            let x = *scores.add(i);
+            result = if x > result { x } else { result };
+        }
+        result
+    }
+}
+
+/// Weights in place of scores; returns their sum.
+///
+/// # Safety
+/// `scores` is writable for `keys` numbers.
+#[inline(always)]
+unsafe fn weigh<S: Simd>(scores: *mut f32, keys: usize, factor: f32, offset: f32) -> f32 {
+    let whole = keys - keys % S::LANES;
+    let (factor, offset) = (S::splat(factor), S::splat(-offset));
+    let mut total = S::splat(0.0);
+    // SAFETY: whole vectors end at `whole`, the partial one at `keys`.
+    unsafe {
+        for i in (0..whole).step_by(S::LANES) {
+            let weight = exp2::<S>(S::fma(S::load(scores.add(i)), factor, offset));
+            total = S::add(total, weight);
+            S::store(scores.add(i), weight);
+        }
+        let mut sum = S::sum(total);
+        if whole < keys {
+            let rest = S::load_partial(scores.add(whole), keys - whole);
+            S::store_partial(
+                scores.add(whole),
+                keys - whole,
+                exp2::<S>(S::fma(rest, factor, offset)),
+            );
+            for i in whole..keys {
+                sum += *scores.add(i);
+            }
+        }
+        sum
+    }
+}
+
+/// Weights as bf16, zero up to a multiple of 32; returns the sum of the unrounded ones.
+///
+/// # Safety
+/// `scores` is writable for `keys` numbers and `to` for `keys` rounded up to a multiple of 32.
+#[inline(always)]
+unsafe fn weigh_bf16<S: Simd>(
+    scores: *mut f32,
+    keys: usize,
+    factor: f32,
+    offset: f32,
+    to: *mut u16,
+) -> f32 {
+    let whole = keys - keys % S::LANES;
+    let (scaled, shift) = (S::splat(factor), S::splat(-offset));
+    let mut total = S::splat(0.0);
+    // SAFETY: whole vectors end at `whole`; the rest is completed with zeros in a small buffer.
+    unsafe {
+        for i in (0..whole).step_by(S::LANES) {
+            let weight = exp2::<S>(S::fma(S::load(scores.add(i)), scaled, shift));
+            total = S::add(total, weight);
+            S::store_bf16(to.add(i), weight);
+        }
+        let mut sum = S::sum(total);
+        let padded = keys.next_multiple_of(PANEL);
+        std::ptr::write_bytes(to.add(whole), 0, padded - whole);
+        if whole < keys {
+            let mut rest = [0.0_f32; 16];
+            let weights = S::load_partial(scores.add(whole), keys - whole);
+            let weights = exp2::<S>(S::fma(weights, scaled, shift));
+            S::store_partial(rest.as_mut_ptr(), keys - whole, weights);
+            sum += rest.iter().sum::<f32>();
+            S::store_bf16(to.add(whole), S::load(rest.as_ptr()));
+        }
+        sum
+    }
+}
+
+simd_fn!(
+    /// `to = result / sum`.
+    ///
+    /// # Safety
+    /// `result` and `to` have `width` numbers.
+    pub(super) unsafe fn store_result = store_kernel(
+        result: *const f32,
+        sum: f32,
+        width: usize,
+        to: *mut f32,
+    )
+);
+
+/// # Safety
+/// As [`store_result`].
+#[inline(always)]
+unsafe fn store_kernel<S: Simd>(result: *const f32, sum: f32, width: usize, to: *mut f32) {
+    let whole = width - width % S::LANES;
+    let sum = S::splat(sum);
+    // SAFETY: whole vectors end at `whole`, the partial one at `width`.
+    unsafe {
+        for i in (0..whole).step_by(S::LANES) {
+            S::store(to.add(i), S::div(S::load(result.add(i)), sum));
+        }
+        if whole < width {
+            let rest = width - whole;
+            let v = S::div(S::load_partial(result.add(whole), rest), sum);
+            S::store_partial(to.add(whole), rest, v);
+        }
+    }
+}

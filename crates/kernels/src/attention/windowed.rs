@@ -1,0 +1,291 @@
+//! Attention within windows of a grid, by addressing.
+
+use super::core::{Queries, attend};
+use super::keys::{KeyBlocks, Packer};
+use super::{Attention, Heads, attention};
+use crate::buffers::Scratch;
+use crate::cpu::{self, Isa};
+use crate::output::{Out, Shared, Written, collect};
+use crate::product::{Engine, Precision, Session};
+use crate::simd::{Simd, simd_fn};
+use rayon::prelude::*;
+
+/// Which tokens attend to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// All of the grid.
+    Global,
+    /// Those of the same square of this side. Squares tile the grid from the top left; beyond its
+    /// right and bottom edges they are filled with padding tokens.
+    Square(usize),
+}
+
+/// Whether queries are pooled before they attend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueryPooling {
+    /// One query per token.
+    None,
+    /// One query per 2x2 tokens of a window, the maximum in each channel.
+    Max2x2,
+}
+
+/// Multi-head attention within the windows of a grid of tokens.
+///
+/// Padding tokens take part as keys, as in the reference: they come from zeros after the norm, so
+/// that their query, key and value are the projection's bias. As they are all equal, they are one
+/// more key whose weight is multiplied with their number.
+#[derive(Clone, Copy, Debug)]
+pub struct WindowedAttention<'a> {
+    /// `[batch, height, width, 3, heads, dim]`.
+    pub qkv: &'a [f32],
+    /// Query, key and value of padding: `[3, heads, dim]`.
+    pub padding: &'a [f32],
+    /// Batch items.
+    pub batch: usize,
+    /// Rows of the grid.
+    pub height: usize,
+    /// Columns of the grid.
+    pub width: usize,
+    /// Heads.
+    pub heads: usize,
+    /// Width of a head.
+    pub dim: usize,
+    /// Which tokens attend to each other.
+    pub window: Window,
+    /// Whether queries are pooled.
+    pub pooling: QueryPooling,
+    /// Multiplied to the scores; positive. Usually `1 / sqrt(dim)`.
+    pub scale: f32,
+    /// Of both products; maximum, exponential and sums are f32.
+    pub precision: Precision,
+}
+
+impl WindowedAttention<'_> {
+    /// Height and width of the output: those of the grid, or half (rounded down) with pooling.
+    pub fn output_grid(&self) -> (usize, usize) {
+        match self.pooling {
+            QueryPooling::None => (self.height, self.width),
+            QueryPooling::Max2x2 => (self.height / 2, self.width / 2),
+        }
+    }
+
+    fn check(&self) {
+        let token = 3 * self.heads * self.dim;
+        let wanted = self.batch * self.height * self.width * token;
+        let found = self.qkv.len();
+        assert_eq!(found, wanted, "windowed_attention: qkv has {found} numbers, not {wanted}");
+        let found = self.padding.len();
+        assert_eq!(found, token, "windowed_attention: padding has {found} numbers, not {token}");
+        assert!(self.scale > 0.0, "windowed_attention: scale {} is not positive", self.scale);
+        if let Window::Square(side) = self.window {
+            let even = side % 2 == 0 || self.pooling == QueryPooling::None;
+            assert!(side > 0 && even, "windowed_attention: a window of side {side} (pooling halves)");
+        }
+    }
+}
+
+/// Windowed attention; `out` is `[batch, height', width', heads * dim]` with the
+/// [`WindowedAttention::output_grid`].
+pub fn windowed_attention<'o>(
+    inputs: &WindowedAttention<'_>,
+    out: impl Into<Out<'o>>,
+) -> Written {
+    inputs.check();
+    let out = out.into();
+    let (height, width) = inputs.output_grid();
+    out.expect_len(inputs.batch * height * width * inputs.heads * inputs.dim, "windowed_attention");
+    match inputs.window {
+        Window::Global => global(inputs, out),
+        Window::Square(side) => windows(inputs, side, out),
+    }
+}
+
+fn global(inputs: &WindowedAttention<'_>, out: Out<'_>) -> Written {
+    let WindowedAttention { qkv, batch, height, width, heads, dim, scale, precision, .. } = *inputs;
+    let tokens = height * width;
+    let part = |part| Heads::of_qkv(qkv, part, tokens, heads, dim);
+    let whole = |q| {
+        let (k, v) = (part(1), part(2));
+        Attention { batch, heads, key_dim: dim, value_dim: dim, q, k, v, scale, precision }
+    };
+    if inputs.pooling == QueryPooling::None {
+        return attention(&whole(part(0)), out);
+    }
+    let isa = cpu::path().isa;
+    let (pooled_height, pooled_width) = inputs.output_grid();
+    let queries = pooled_height * pooled_width;
+    let pooled = collect(batch * queries * heads * dim, |pooled| {
+        let to: Shared<f32> = pooled.shared();
+        (0..batch * pooled_height).into_par_iter().for_each(|line| {
+            let (b, y) = (line / pooled_height, line % pooled_height);
+            for x in 0..pooled_width {
+                let token = |dy, dx| {
+                    let start = ((b * height + 2 * y + dy) * width + 2 * x + dx) * 3 * heads * dim;
+                    qkv[start..start + heads * dim].as_ptr()
+                };
+                let four = [token(0, 0), token(0, 1), token(1, 0), token(1, 1)];
+                // SAFETY: four tokens and one output position, `heads * dim` numbers each.
+                unsafe {
+                    let to = to.at((line * pooled_width + x) * heads * dim);
+                    largest_of_four(isa, &four, heads * dim, to);
+                }
+            }
+        });
+        // SAFETY: every position was written.
+        unsafe { pooled.written() }
+    });
+    attention(&whole(Heads::dense(&pooled, queries, heads, dim)), out)
+}
+
+/// One head of one window.
+struct WindowHead<'a> {
+    inputs: &'a WindowedAttention<'a>,
+    batch: usize,
+    head: usize,
+    /// The grid position of the window's first token.
+    top: usize,
+    left: usize,
+    side: usize,
+}
+
+fn windows(inputs: &WindowedAttention<'_>, side: usize, out: Out<'_>) -> Written {
+    let (down, across) = (inputs.height.div_ceil(side), inputs.width.div_ceil(side));
+    let path = cpu::path();
+    let engine = Engine::for_activations(path, inputs.precision);
+    let packer =
+        Packer { engine, isa: path.isa, key_dim: inputs.dim, value_dim: inputs.dim };
+    let to: Shared<f32> = out.shared();
+    (0..inputs.batch * down * across).into_par_iter().for_each(|index| {
+        let _session = Session::new(engine);
+        for head in 0..inputs.heads {
+            let window = WindowHead {
+                inputs,
+                batch: index / (down * across),
+                head,
+                top: index / across % down * side,
+                left: index % across * side,
+                side,
+            };
+            // SAFETY: windows and heads write different parts of the output.
+            unsafe { window.attend(packer, to) };
+        }
+    });
+    // SAFETY: windows tile the grid, so every position was written.
+    unsafe { out.written() }
+}
+
+impl WindowHead<'_> {
+    /// Query (0), key (1) or value (2) of a position in the window, which may be padding.
+    fn part(&self, part: usize, y: usize, x: usize) -> *const f32 {
+        let WindowedAttention { qkv, padding, height, width, heads, dim, .. } = *self.inputs;
+        let start = (part * heads + self.head) * dim;
+        let (y, x) = (self.top + y, self.left + x);
+        if y < height && x < width {
+            let token = (self.batch * height + y) * width + x;
+            qkv[token * 3 * heads * dim + start..][..dim].as_ptr()
+        } else {
+            padding[start..][..dim].as_ptr()
+        }
+    }
+
+    /// # Safety
+    /// `to` is the whole output; no one else writes this window's head in it.
+    unsafe fn attend(&self, packer: Packer, to: Shared<f32>) {
+        let WindowedAttention { height, width, heads, dim, scale, .. } = *self.inputs;
+        let (rows, columns) = (self.side.min(height - self.top), self.side.min(width - self.left));
+        let real = rows * columns;
+        let padding = self.side * self.side - real;
+        let mut keys = KeyBlocks::new(packer, real + usize::from(padding > 0), 1);
+        // Position (side, side) of a window is outside the grid if any is.
+        let place = |key: usize| if key < real { (key / columns, key % columns) } else { (height, width) };
+        let address = |key| {
+            let (y, x) = place(key);
+            (self.part(1, y, x), self.part(2, y, x))
+        };
+        keys.fill(address, if padding > 1 { (padding as f32).ln() } else { 0.0 });
+
+        let pooled = self.inputs.pooling == QueryPooling::Max2x2;
+        let (out_height, out_width) = self.inputs.output_grid();
+        let (side, top, left) =
+            if pooled { (self.side / 2, self.top / self.side * (self.side / 2), self.left / self.side * (self.side / 2)) } else { (self.side, self.top, self.left) };
+        let rows = side.min(out_height.saturating_sub(top));
+        let columns = side.min(out_width.saturating_sub(left));
+        let count = rows * columns;
+        if count == 0 {
+            return;
+        }
+        let mut gathered = Scratch::of::<f32>(count * dim);
+        let start: *mut f32 = gathered.start();
+        // SAFETY: `gathered` has a row for every query, and each query's output position exists.
+        unsafe {
+            for query in 0..count {
+                let (y, x) = (query / columns, query % columns);
+                let row = start.add(query * dim);
+                if pooled {
+                    let four = [(0, 0), (0, 1), (1, 0), (1, 1)]
+                        .map(|(dy, dx)| self.part(0, 2 * y + dy, 2 * x + dx));
+                    largest_of_four(packer.isa, &four, dim, row);
+                } else {
+                    std::ptr::copy_nonoverlapping(self.part(0, y, x), row, dim);
+                }
+            }
+            let queries = Queries { start, stride: dim, count };
+            attend(&queries, &keys.problem(0), scale, |query| {
+                let (y, x) = (top + query / columns, left + query % columns);
+                let token = (self.batch * out_height + y) * out_width + x;
+                to.at((token * heads + self.head) * dim)
+            });
+        }
+    }
+}
+
+simd_fn!(
+    /// The largest of four numbers in each column; NaN if any is.
+    ///
+    /// # Safety
+    /// All five pointers are valid for `width` numbers.
+    pub(crate) unsafe fn largest_of_four = largest_kernel(
+        from: &[*const f32; 4],
+        width: usize,
+        to: *mut f32,
+    )
+);
+
+/// # Safety
+/// As [`largest_of_four`].
+#[inline(always)]
+unsafe fn largest_kernel<S: Simd>(from: &[*const f32; 4], width: usize, to: *mut f32) {
+    let whole = width - width % S::LANES;
+    // SAFETY: whole vectors end at `whole`, the partial one at `width`.
+    unsafe {
+        for i in (0..whole).step_by(S::LANES) {
+            let [a, b, c, d] = from.map(|p| p.add(i));
+            let v = largest_or_nan::<S>(S::load(a), S::load(b), S::load(c), S::load(d));
+            S::store(to.add(i), v);
+        }
+        if whole < width {
+            let n = width - whole;
+            let [a, b, c, d] = from.map(|p| p.add(whole));
+            let v = largest_or_nan::<S>(
+                S::load_partial(a, n),
+                S::load_partial(b, n),
+                S::load_partial(c, n),
+                S::load_partial(d, n),
+            );
+            S::store_partial(to.add(whole), n, v);
+        }
+    }
+}
+
+/// The largest of four, NaN if any is.
+#[inline(always)]
+fn largest_or_nan<S: Simd>(a: S::V, b: S::V, c: S::V, d: S::V) -> S::V {
+    larger_or_nan::<S>(larger_or_nan::<S>(a, b), larger_or_nan::<S>(c, d))
+}
+
+/// `max` returns its second operand if either is NaN: only a NaN in `a` has to be put back, which
+/// is where `a` does not equal itself.
+#[inline(always)]
+fn larger_or_nan<S: Simd>(a: S::V, b: S::V) -> S::V {
+    S::select_ge(a, a, S::max(a, b), a)
+}
