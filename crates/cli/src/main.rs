@@ -1,2 +1,91 @@
 //! The `masklet` command.
-fn main() {}
+
+mod commands;
+mod failure;
+mod interrupt;
+mod model_args;
+mod output;
+mod progress;
+mod prompts;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use failure::Failure;
+
+/// Promptable segmentation of images and video: SAM 2 in Rust.
+///
+/// Mark an object once, with a click, a box or a mask, and get its mask on a picture or on every
+/// frame of a video.
+#[derive(Parser)]
+#[command(version, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    global: Global,
+}
+
+/// What every command understands.
+#[derive(clap::Args, Clone)]
+struct Global {
+    /// Where to compute.
+    #[arg(long, global = true, value_enum, default_value = "cpu")]
+    device: DeviceName,
+    /// Threads to use. By default one for each core.
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Print results on standard output as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print nothing but errors and results asked for.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Print more about what is done and how long it takes.
+    #[arg(short, long, global = true)]
+    verbose: bool,
+}
+
+/// Devices that are built in.
+#[derive(clap::ValueEnum, Clone, Copy)]
+enum DeviceName {
+    /// The processor.
+    Cpu,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Segment an object on a picture.
+    Image(commands::image::Args),
+    /// Track objects through a video.
+    Video(commands::video::Args),
+    /// Look into checkpoint files, and convert them.
+    Weights(commands::weights::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(Cli { command, global }: Cli) -> Result<(), Failure> {
+    let DeviceName::Cpu = global.device;
+    if let Some(threads) = global.threads {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads.into())
+            .build_global()
+            .map_err(Failure::failed)?;
+    }
+    match command {
+        Command::Image(args) => commands::image::run(&args, &global),
+        Command::Video(args) => commands::video::run(&args, &global),
+        Command::Weights(args) => commands::weights::run(&args, &global),
+    }
+}

@@ -1,19 +1,28 @@
 //! Encoded frames, read and encoded when needed, with a bound on how many are kept.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
-use masklet_media::{FrameSource, preprocess};
+use masklet_media::{FrameSource, RgbImage, preprocess};
 use masklet_model::ImageFeatures;
 
 use crate::{Error, Model, Result};
 
-/// A frame source and the features of its recently used frames.
+/// A frame that was read and encoded.
+#[derive(Debug, Clone)]
+struct CachedFrame {
+    index: usize,
+    picture: Arc<RgbImage>,
+    features: ImageFeatures,
+}
+
+/// A frame source and its recently used frames.
 #[derive(Debug)]
 pub(super) struct FrameFeatures<S> {
     source: S,
     /// Most recently used last.
-    cache: VecDeque<(usize, ImageFeatures)>,
+    cache: VecDeque<CachedFrame>,
     capacity: usize,
 }
 
@@ -44,29 +53,39 @@ impl<S: FrameSource> FrameFeatures<S> {
 
     /// The features of `frame`, or `None` past the last frame.
     pub(super) fn get(&mut self, model: &Model, frame: usize) -> Result<Option<ImageFeatures>> {
-        let features = match self.cache.iter().position(|&(t, _)| t == frame) {
-            Some(at) => {
-                self.cache
-                    .remove(at)
-                    .expect("the position was just found")
-                    .1
-            }
-            None => match self.source.frame(frame)? {
-                None => return Ok(None),
-                Some(image) => {
-                    // Room first: two sets of features need not be held at once.
-                    while self.cache.len() >= self.capacity {
-                        self.cache.pop_front();
-                    }
-                    let size = model.config().image_size;
-                    let pixels = preprocess::for_video_predictor(&image, size);
-                    let pixels = TensorData::new(pixels, [1, size, size, 3]);
-                    let pixels = Tensor::from_data(pixels, model.device());
-                    model.network().encode_image(pixels)
-                }
-            },
+        let cached = match self.cache.iter().position(|cached| cached.index == frame) {
+            Some(at) => self.cache.remove(at),
+            None => self.encode(model, frame)?,
         };
-        self.cache.push_back((frame, features.clone()));
-        Ok(Some(features))
+        let features = cached.as_ref().map(|cached| cached.features.clone());
+        self.cache.extend(cached);
+        Ok(features)
+    }
+
+    /// The picture of `frame`, or `None` past the last frame.
+    pub(super) fn picture(&mut self, frame: usize) -> Result<Option<Arc<RgbImage>>> {
+        match self.cache.iter().find(|cached| cached.index == frame) {
+            Some(cached) => Ok(Some(Arc::clone(&cached.picture))),
+            None => Ok(self.source.frame(frame)?.map(Arc::new)),
+        }
+    }
+
+    fn encode(&mut self, model: &Model, frame: usize) -> Result<Option<CachedFrame>> {
+        let Some(picture) = self.source.frame(frame)? else {
+            return Ok(None);
+        };
+        // Room first: the features of one frame more need not be held.
+        while self.cache.len() >= self.capacity {
+            self.cache.pop_front();
+        }
+        let size = model.config().image_size;
+        let pixels = preprocess::for_video_predictor(&picture, size);
+        let pixels = TensorData::new(pixels, [1, size, size, 3]);
+        let pixels = Tensor::from_data(pixels, model.device());
+        Ok(Some(CachedFrame {
+            index: frame,
+            picture: Arc::new(picture),
+            features: model.network().encode_image(pixels),
+        }))
     }
 }

@@ -1,6 +1,8 @@
 //! [`Propagate`]: tracking as an iterator.
 
-use masklet_media::FrameSource;
+use std::sync::Arc;
+
+use masklet_media::{FrameSource, RgbImage};
 
 use super::{FrameResult, VideoSession};
 use crate::{Direction, Error, Result};
@@ -57,6 +59,14 @@ impl<'a, S: FrameSource> Propagate<'a, S> {
             next: Some(start),
             remaining: max_frames.unwrap_or(usize::MAX),
         })
+    }
+
+    /// The picture of a frame, as [`VideoSession::picture`].
+    ///
+    /// # Errors
+    /// If the frame does not exist or cannot be read.
+    pub fn picture(&mut self, frame: usize) -> Result<Arc<RgbImage>> {
+        self.session.picture(frame)
     }
 
     /// How many frames are still to come, if the video's length is known.

@@ -1,9 +1,10 @@
 //! [`VideoSession`]: objects, prompts and memory over one video.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
-use masklet_media::{FrameSource, Mask, preprocess};
+use masklet_media::{FrameSource, Mask, RgbImage, preprocess};
 
 use super::features::FrameFeatures;
 use super::object::{FrameOutput, Scene, TrackedObject};
@@ -159,6 +160,17 @@ impl<S: FrameSource> VideoSession<S> {
     pub fn masks_on(&self, frame: usize) -> Result<FrameResult> {
         self.frames.check(frame)?;
         Ok(self.result_on(frame))
+    }
+
+    /// The picture of a frame, read again from the source unless the frame was just used.
+    ///
+    /// # Errors
+    /// If the frame does not exist or cannot be read.
+    pub fn picture(&mut self, frame: usize) -> Result<Arc<RgbImage>> {
+        self.frames.picture(frame)?.ok_or(Error::NoSuchFrame {
+            frame,
+            count: frame,
+        })
     }
 
     /// Carries all objects through the video, frame by frame as the iterator is advanced. It can

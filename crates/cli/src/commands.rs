@@ -1,0 +1,5 @@
+//! One module for each command.
+
+pub(crate) mod image;
+pub(crate) mod video;
+pub(crate) mod weights;

@@ -1,0 +1,73 @@
+//! Which model to use: the flags shared by all commands that run one.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, anyhow};
+use masklet::{Model, Preset, Sam2Config};
+use masklet_model::LoadedModel;
+use masklet_model::weights::{Checkpoint, check_model_name, detect};
+
+use crate::failure::Failure;
+
+/// Where the official checkpoints are.
+const OFFICIAL_WEIGHTS: &str =
+    "https://dl.fbaipublicfiles.com/segment_anything_2/092824/sam2.1_hiera_tiny.pt";
+
+/// The model's flags.
+#[derive(clap::Args)]
+pub(crate) struct ModelArgs {
+    /// Checkpoint file: official `.pt`, or `.safetensors` with the same names.
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// The model that the checkpoint must be, such as sam2.1-tiny. It is detected if not given.
+    #[arg(long, value_name = "NAME", conflicts_with = "config")]
+    model: Option<Preset>,
+    /// Configuration of a custom model, as JSON, for a checkpoint that does not bring its own.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl ModelArgs {
+    /// Loads the model.
+    pub(crate) fn load(&self) -> Result<Model, Failure> {
+        let path = self.weights.as_ref().ok_or_else(|| {
+            Failure::usage(anyhow!(
+                "no checkpoint is given: pass --weights FILE; the smallest official one is at {OFFICIAL_WEIGHTS}"
+            ))
+        })?;
+        let device = burn::tensor::Device::flex();
+        let checkpoint = Checkpoint::open(path)?;
+        let (config, preset) = match self.custom_config()? {
+            Some(config) => (config, None),
+            None => {
+                let detected = detect(&checkpoint)?;
+                if let Some(wanted) = self.model {
+                    check_model_name(&checkpoint, wanted, &detected).map_err(Failure::usage)?;
+                }
+                (detected.config, detected.preset)
+            }
+        };
+        let mut loaded =
+            LoadedModel::from_checkpoint(&checkpoint, &config, &device).map_err(Failure::failed)?;
+        loaded.preset = preset;
+        Ok(Model::from_loaded(loaded, device))
+    }
+
+    /// The checkpoint's path, for reports.
+    pub(crate) fn weights(&self) -> Option<&PathBuf> {
+        self.weights.as_ref()
+    }
+
+    fn custom_config(&self) -> Result<Option<Sam2Config>, Failure> {
+        let Some(path) = &self.config else {
+            return Ok(None);
+        };
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("cannot read the configuration {}", path.display()))?;
+        let config = serde_json::from_str(&text)
+            .with_context(|| format!("{} is not a model configuration", path.display()))
+            .map_err(Failure::Usage)?;
+        Ok(Some(config))
+    }
+}
