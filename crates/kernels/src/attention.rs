@@ -16,6 +16,8 @@ use core::{Queries, attend};
 use keys::{KeyBlocks, Packer};
 use rayon::prelude::*;
 
+pub(crate) use keys::{pack_value, transpose_rows};
+pub(crate) use windowed::largest_of_four;
 pub use windowed::{QueryPooling, Window, WindowedAttention, windowed_attention};
 
 /// Tokens of several heads somewhere in a slice: head `h` of token `t` of batch item `b` starts at

@@ -209,7 +209,7 @@ simd_fn!(
     ///
     /// # Safety
     /// `count` rows are readable, `to` has `width` rows of 16 values, `PANEL` apart.
-    unsafe fn transpose_rows = transpose_kernel(
+    pub(crate) unsafe fn transpose_rows = transpose_kernel(
         rows: &[*const f32; 16],
         count: usize,
         width: usize,
@@ -242,7 +242,7 @@ simd_fn!(
     ///
     /// # Safety
     /// `from` has `width` numbers, `to` a row of `PANEL` every `step` numbers.
-    unsafe fn pack_value = value_kernel(from: *const f32, width: usize, to: *mut f32, step: usize)
+    pub(crate) unsafe fn pack_value = value_kernel(from: *const f32, width: usize, to: *mut f32, step: usize)
 );
 
 /// # Safety
