@@ -53,6 +53,16 @@ impl Bench {
     }
 }
 
+impl Bench {
+    /// Prints the rate of `work`, which reads and writes `bytes`.
+    fn memory(&self, name: &str, bytes: f64, work: impl FnMut()) {
+        if self.wanted(name) {
+            let seconds = fastest(work);
+            println!("{name:56} {:9.3} ms {:8.1} GB/s", seconds * 1e3, bytes / seconds / 1e9);
+        }
+    }
+}
+
 /// The shortest of several runs, in seconds.
 fn fastest(mut work: impl FnMut()) -> f64 {
     work();
@@ -154,11 +164,174 @@ fn mlps(bench: &Bench) {
     }
 }
 
+fn attentions(bench: &Bench) {
+    // Name, queries, keys, heads, key width, value width.
+    let shapes = [
+        ("stage 3 global", 4096, 4096, 4, 96, 96),
+        ("memory, full bank", 4096, 28736, 1, 256, 64),
+        ("memory, self", 4096, 4096, 1, 256, 256),
+        ("decoder, tokens to image", 8, 4096, 8, 16, 16),
+        ("decoder, image to tokens", 4096, 8, 8, 16, 16),
+    ];
+    for (what, nq, nk, heads, key_dim, value_dim) in shapes {
+        let (q, k) = (numbers(nq * heads * key_dim, 1), numbers(nk * heads * key_dim, 2));
+        let v = numbers(nk * heads * value_dim, 3);
+        let mut out = vec![0.0; nq * heads * value_dim];
+        for precision in [Precision::F32, Precision::Bf16] {
+            let inputs = Attention {
+                batch: 1,
+                heads,
+                key_dim,
+                value_dim,
+                q: Heads::dense(&q, nq, heads, key_dim),
+                k: Heads::dense(&k, nk, heads, key_dim),
+                v: Heads::dense(&v, nk, heads, value_dim),
+                scale: 1.0 / (key_dim as f32).sqrt(),
+                precision,
+            };
+            let operations = 2.0 * (nq * nk * heads * (key_dim + value_dim)) as f64;
+            bench.arithmetic(&format!("attention {what} {precision:?}"), precision, operations, || {
+                attention(&inputs, &mut out);
+            });
+        }
+    }
+    for (side, heads, window, pooling) in [
+        (256, 1, 8, QueryPooling::None),
+        (128, 2, 4, QueryPooling::None),
+        (64, 4, 14, QueryPooling::None),
+        (32, 8, 7, QueryPooling::None),
+        (256, 2, 8, QueryPooling::Max2x2),
+    ] {
+        let dim = 96;
+        let qkv = numbers(side * side * 3 * heads * dim, 1);
+        let padding = numbers(3 * heads * dim, 2);
+        for precision in [Precision::F32, Precision::Bf16] {
+            let inputs = WindowedAttention {
+                qkv: &qkv,
+                padding: &padding,
+                batch: 1,
+                height: side,
+                width: side,
+                heads,
+                dim,
+                window: Window::Square(window),
+                pooling,
+                scale: 0.1,
+                precision,
+            };
+            let (height, width) = inputs.output_grid();
+            let mut out = vec![0.0; height * width * heads * dim];
+            let pairs = height * width * window * window;
+            let name = format!("attention windows of {window} in {side} {pooling:?} {precision:?}");
+            bench.arithmetic(&name, precision, 4.0 * (pairs * heads * dim) as f64, || {
+                windowed_attention(&inputs, &mut out);
+            });
+        }
+    }
+}
+
+fn convolutions(bench: &Bench) {
+    let shapes = [
+        (1024, 3, 96, 7, 4, 3), (1024, 1, 4, 3, 2, 1), (512, 4, 16, 3, 2, 1),
+        (256, 16, 64, 3, 2, 1), (128, 64, 256, 3, 2, 1),
+    ];
+    for (side, inputs, outputs, kernel, stride, padding) in shapes {
+        let data = numbers(side * side * inputs, 1);
+        let images = Images { data: &data, batch: 1, height: side, width: side, channels: inputs };
+        let weight = numbers(outputs * inputs * kernel * kernel, 2);
+        let shape = ConvShape { inputs, outputs, kernel, stride, padding };
+        let positions = shape.output_len(side) * shape.output_len(side);
+        let mut out = vec![0.0; positions * outputs];
+        for precision in [Precision::F32, Precision::Bf16] {
+            let conv = Conv2d::pack(&weight, shape, precision);
+            let name = format!("conv {kernel}x{kernel} stride {stride}, {inputs} to {outputs} {precision:?}");
+            let operations = 2.0 * (positions * weight.len()) as f64;
+            bench.arithmetic(&name, precision, operations, || {
+                conv2d(images, &conv, Epilogue::default(), &mut out);
+            });
+        }
+    }
+    let (data, weight) = (numbers(64 * 64 * 256, 1), numbers(256 * 49, 2));
+    let images = Images { data: &data, batch: 1, height: 64, width: 64, channels: 256 };
+    let conv = DepthwiseConv::pack(&weight, &data[..256], 7);
+    let mut out = vec![0.0; data.len()];
+    let operations = 2.0 * (64 * 64 * 256 * 49) as f64;
+    bench.arithmetic("conv depthwise 7x7, 64x64x256 F32", Precision::F32, operations, || {
+        depthwise_conv(images, &conv, &mut out);
+    });
+    for (side, inputs, outputs) in [(64, 256, 64), (128, 64, 32)] {
+        let (data, weight) = (numbers(side * side * inputs, 1), numbers(inputs * outputs * 4, 2));
+        let images = Images { data: &data, batch: 1, height: side, width: side, channels: inputs };
+        let mut out = vec![0.0; 4 * side * side * outputs];
+        let skip = vec![0.0; out.len()];
+        let epilogue = Epilogue { residual: Some(&skip), ..Epilogue::default() };
+        for precision in [Precision::F32, Precision::Bf16] {
+            let conv = ConvTranspose2x2::pack(&weight, inputs, outputs, precision);
+            let name = format!("conv transposed 2x2, {inputs} to {outputs} {precision:?}");
+            let operations = 8.0 * (side * side * inputs * outputs) as f64;
+            bench.arithmetic(&name, precision, operations, || {
+                conv_transpose_2x2(images, &conv, epilogue, &mut out);
+            });
+        }
+    }
+}
+
+/// Kernels bound by memory: gigabytes read and written in a second.
+fn streams(bench: &Bench) {
+    let bytes = |numbers: usize| 4.0 * numbers as f64;
+    let x = numbers(65536 * 96, 1);
+    let mut out = vec![0.0; x.len()];
+    let (gamma, beta) = (numbers(96, 2), numbers(96, 3));
+    let norm = LayerNorm { gamma: &gamma, beta: &beta, eps: 1e-6 };
+    bench.memory("copy (what memory allows) 65536x96", bytes(2 * x.len()), || {
+        out.copy_from_slice(&x);
+        std::hint::black_box(&out);
+    });
+    bench.memory("layer norm 65536x96", bytes(2 * x.len()), || {
+        layer_norm(Rows::dense(&x, 65536), norm, &mut out);
+    });
+    bench.memory("add 65536x96", bytes(3 * x.len()), || {
+        add(&x, &x, &mut out);
+    });
+    bench.memory("gelu in place 65536x96", bytes(2 * x.len()), || {
+        activate(&mut out, Activation::Gelu);
+    });
+    bench.memory("softmax rows of 4096", bytes(2 * x.len()), || softmax_rows(&mut out, 4096));
+    bench.memory("sigmoid scaled 65536x96", bytes(2 * x.len()), || {
+        sigmoid_scaled(&x, 20.0, -10.0, &mut out);
+    });
+    let images = Images { data: &x, batch: 1, height: 256, width: 256, channels: 96 };
+    let mut pooled = vec![0.0; x.len() / 4];
+    bench.memory("max pool 256x256x96", bytes(x.len() + pooled.len()), || {
+        max_pool_2x2(images, &mut pooled);
+    });
+    let coarse = Images { data: &pooled, batch: 1, height: 128, width: 128, channels: 96 };
+    bench.memory("upsample and add 256x256x96", bytes(2 * x.len() + pooled.len()), || {
+        upsample_add(&x, coarse, &mut out);
+    });
+    let mut tokens = numbers(28736 * 256, 4);
+    let table = RotaryTable { cos: &x[..4096 * 128], sin: &x[4096 * 128..][..4096 * 128] };
+    bench.memory("rotary 28736x256", bytes(2 * 28736 * 256), || {
+        rotary(&mut tokens, 256, table, 64);
+    });
+    let mut map = vec![0.0; 1024 * 1024];
+    bench.memory("resize 256x256 to 1024x1024", bytes(65536 + 1024 * 1024), || {
+        resize_bilinear(&x[..65536], 1, (256, 256), (1024, 1024), &mut map);
+    });
+    let mut masks = vec![0.0; 4 * 65536];
+    bench.memory("hypernetwork product 4x32 by 65536", bytes(36 * 65536), || {
+        matmul_nt(Rows::dense(&x[..128], 4), Rows::dense(&x[..65536 * 32], 65536), 32, &mut masks);
+    });
+}
+
 fn main() {
     // In a pool's thread, so that with one thread all work happens in the thread measured.
     rayon::scope(|_| {
         let bench = Bench::new();
         products(&bench);
         mlps(&bench);
+        attentions(&bench);
+        convolutions(&bench);
+        streams(&bench);
     });
 }

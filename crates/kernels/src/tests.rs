@@ -1,7 +1,9 @@
 //! Every kernel against a naive reference in f64, on every path this machine can run.
 
 mod attention;
+mod images;
 mod matmul;
+mod rows;
 
 use crate::cpu::{Path, available_paths, with_path};
 
