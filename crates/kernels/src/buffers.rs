@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 /// One cache line; workspaces are made of these so that they are aligned for every load.
 #[repr(C, align(64))]
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Line([f32; 16]);
 
 thread_local! {
@@ -63,6 +63,30 @@ impl Drop for Scratch {
                 }
             }
         });
+    }
+}
+
+/// Memory for packed weights, aligned to 64 bytes so that no load straddles two cache lines.
+#[derive(Clone, Debug)]
+pub(crate) struct Aligned(Vec<Line>);
+
+impl Aligned {
+    /// `count` zeros.
+    pub fn zeros<T: Number>(count: usize) -> Aligned {
+        Aligned(vec![Line([0.0; 16]); (count * size_of::<T>()).div_ceil(64)])
+    }
+
+    /// The memory as numbers, `count` or a few more.
+    pub fn numbers<T: Number>(&mut self) -> &mut [T] {
+        let len = size_of_val(self.0.as_slice()) / size_of::<T>();
+        // SAFETY: lines are plain bytes without padding, valid as `u16` and `f32` alike, and
+        // aligned to more than either needs.
+        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), len) }
+    }
+
+    /// The start of the memory, for reading.
+    pub fn view(&self) -> *const u8 {
+        self.0.as_ptr().cast()
     }
 }
 

@@ -222,7 +222,7 @@ unsafe fn block_product(
     to: Destination,
 ) {
     let engine = weight.engine;
-    let step = 32_usize.next_multiple_of(engine.row_step());
+    let step = engine.row_step();
     let mut sums = Scratch::of::<f32>(engine.padded_rows(step) * PANEL);
     let sums: *mut f32 = sums.start();
     let steps = rows.div_ceil(step);

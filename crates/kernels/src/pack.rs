@@ -1,5 +1,6 @@
 //! Weights repacked into panels, once at load.
 
+use crate::buffers::Aligned;
 use crate::cpu;
 use crate::product::{Engine, Precision};
 use crate::simd::PANEL;
@@ -13,8 +14,7 @@ pub struct PackedMatrix {
     pub(crate) engine: Engine,
     outputs: usize,
     inputs: usize,
-    f32_panels: Vec<f32>,
-    bf16_panels: Vec<u16>,
+    memory: Aligned,
 }
 
 impl PackedMatrix {
@@ -31,12 +31,11 @@ impl PackedMatrix {
         );
         let engine = Engine::for_weights(cpu::path(), precision);
         let len = outputs.div_ceil(PANEL) * engine.panel_len(inputs);
-        let (mut f32_panels, mut bf16_panels) = (Vec::new(), Vec::new());
         let columns = |panel: usize| panel * PANEL..outputs.min((panel + 1) * PANEL);
-        if engine.bf16_panels() {
-            bf16_panels = vec![0; len];
-            let panels = bf16_panels.chunks_exact_mut(engine.panel_len(inputs).max(1));
-            for (panel, to) in panels.enumerate() {
+        let panel_len = engine.panel_len(inputs).max(1);
+        let memory = if engine.bf16_panels() {
+            let mut memory = Aligned::zeros::<u16>(len);
+            for (panel, to) in memory.numbers::<u16>()[..len].chunks_exact_mut(panel_len).enumerate() {
                 for (lane, n) in columns(panel).enumerate() {
                     for k in 0..inputs {
                         let value = crate::simd::to_bf16(weight[n * inputs + k]);
@@ -44,18 +43,19 @@ impl PackedMatrix {
                     }
                 }
             }
+            memory
         } else {
-            f32_panels = vec![0.0; len];
-            let panels = f32_panels.chunks_exact_mut(engine.panel_len(inputs).max(1));
-            for (panel, to) in panels.enumerate() {
+            let mut memory = Aligned::zeros::<f32>(len);
+            for (panel, to) in memory.numbers::<f32>()[..len].chunks_exact_mut(panel_len).enumerate() {
                 for (lane, n) in columns(panel).enumerate() {
                     for k in 0..inputs {
                         to[k * PANEL + lane] = weight[n * inputs + k];
                     }
                 }
             }
-        }
-        PackedMatrix { engine, outputs, inputs, f32_panels, bf16_panels }
+            memory
+        };
+        PackedMatrix { engine, outputs, inputs, memory }
     }
 
     /// The number of output channels, `n`.
@@ -80,11 +80,8 @@ impl PackedMatrix {
 
     /// The start of a panel.
     pub(crate) fn panel(&self, index: usize) -> *const u8 {
-        let start = index * self.engine.panel_len(self.inputs);
-        if self.engine.bf16_panels() {
-            self.bf16_panels[start..].as_ptr().cast()
-        } else {
-            self.f32_panels[start..].as_ptr().cast()
-        }
+        assert!(index < self.panels(), "PackedMatrix: no panel {index}");
+        let bytes = self.engine.panel_len(self.inputs) * self.engine.panel_width();
+        self.memory.view().wrapping_add(index * bytes)
     }
 }

@@ -60,7 +60,14 @@ unsafe fn softmax_kernel<S: Simd>(job: &Scores) {
                 }
                 None => weigh::<S>(scores, job.keys, factor, reference * factor),
             };
-            let shrink = if before == now { 1.0 } else { shrinkage((before - reference) * factor) };
+            let shrink = if before == now {
+                1.0
+            } else if job.result_columns == 0 {
+                // There is nothing to shrink (and `exp2` is a slow call).
+                0.0
+            } else {
+                ((before - reference) * factor).exp2()
+            };
             *job.sums.add(row) = *job.sums.add(row) * shrink + total;
             if shrink != 1.0 {
                 let results = job.results.add(row * job.result_stride);
@@ -71,12 +78,6 @@ unsafe fn softmax_kernel<S: Simd>(job: &Scores) {
             }
         }
     }
-}
-
-/// How much earlier weights shrink when the maximum grows.
-#[inline(always)]
-fn shrinkage(exponent: f32) -> f32 {
-    exponent.exp2()
 }
 
 /// # Safety
