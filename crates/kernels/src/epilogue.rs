@@ -103,6 +103,29 @@ pub(crate) enum Destination {
 }
 
 simd_fn!(
+    /// Fetches the lines that [`finish`] will write, while the sums are still being computed.
+    ///
+    /// # Safety
+    /// None beyond the instruction set.
+    pub(crate) unsafe fn fetch_destination = fetch_kernel(job: &Finish)
+);
+
+/// # Safety
+/// As [`fetch_destination`].
+#[inline(always)]
+unsafe fn fetch_kernel<S: Simd>(job: &Finish) {
+    if let Destination::F32 { start, map, .. } = job.to {
+        for row in 0..job.rows {
+            let at = map.start(job.first_row + row) + job.first_column;
+            let line = start.wrapping_add(at).cast::<u8>().cast_const();
+            S::prefetch_to_write(line);
+            S::prefetch_to_write(line.wrapping_add(64));
+            S::prefetch_to_write(line.wrapping_add(4 * job.columns - 1));
+        }
+    }
+}
+
+simd_fn!(
     /// Applies the epilogue and stores.
     ///
     /// # Safety

@@ -6,7 +6,7 @@
 
 use crate::buffers::Scratch;
 use crate::cpu::{self, Isa};
-use crate::epilogue::{Activation, Destination, Epilogue, Finish, RowMap, finish};
+use crate::epilogue::{Activation, Destination, Epilogue, Finish, RowMap, fetch_destination, finish};
 use crate::output::{Out, Shared, Written};
 use crate::pack::PackedMatrix;
 use crate::product::{Block, Engine, Session};
@@ -243,7 +243,6 @@ unsafe fn block_product(
                 accumulate: false,
                 prefetch,
             };
-            engine.multiply(&block, weight.panel(panel));
             let job = Finish {
                 sums,
                 rows: height,
@@ -253,6 +252,8 @@ unsafe fn block_product(
                 epilogue,
                 to,
             };
+            fetch_destination(isa, &job);
+            engine.multiply(&block, weight.panel(panel));
             finish(isa, &job);
         }
     };

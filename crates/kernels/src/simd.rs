@@ -106,6 +106,8 @@ pub(crate) trait Simd: Copy {
 
     /// Hints that the line at `p`, any address, will be needed.
     fn prefetch(p: *const u8);
+    /// Hints that the line at `p`, any address, will be written.
+    fn prefetch_to_write(p: *const u8);
 
     /// # Safety
     /// `p` is readable for `LANES` numbers.

@@ -63,6 +63,11 @@ impl Simd for Avx2 {
         unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
     }
     #[inline(always)]
+    fn prefetch_to_write(p: *const u8) {
+        // SAFETY: a prefetch never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_ET0>(p.cast()) }
+    }
+    #[inline(always)]
     unsafe fn load(p: *const f32) -> __m256 {
         // SAFETY: the caller vouches for 8 readable numbers.
         unsafe { _mm256_loadu_ps(p) }

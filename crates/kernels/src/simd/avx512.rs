@@ -46,6 +46,11 @@ impl Simd for Avx512 {
         unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
     }
     #[inline(always)]
+    fn prefetch_to_write(p: *const u8) {
+        // SAFETY: a prefetch never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_ET0>(p.cast()) }
+    }
+    #[inline(always)]
     unsafe fn load(p: *const f32) -> __m512 {
         // SAFETY: the caller vouches for 16 readable numbers.
         unsafe { _mm512_loadu_ps(p) }

@@ -52,6 +52,8 @@ impl Simd for Neon {
     #[inline(always)]
     fn prefetch(_: *const u8) {}
     #[inline(always)]
+    fn prefetch_to_write(_: *const u8) {}
+    #[inline(always)]
     unsafe fn load(p: *const f32) -> float32x4_t {
         // SAFETY: the caller vouches for 4 readable numbers.
         unsafe { vld1q_f32(p) }

@@ -95,6 +95,8 @@ impl Simd for Portable {
     #[inline(always)]
     fn prefetch(_: *const u8) {}
     #[inline(always)]
+    fn prefetch_to_write(_: *const u8) {}
+    #[inline(always)]
     unsafe fn load(p: *const f32) -> V {
         // SAFETY: the caller vouches for 8 readable numbers; no alignment is assumed.
         unsafe { p.cast::<V>().read_unaligned() }
