@@ -9,6 +9,7 @@ use crate::config::{ConfigError, Preset, Sam2Config};
 use crate::params::{ParamSource, ParameterName};
 use crate::sam2::Sam2;
 use crate::weights::{Checkpoint, WeightsError, check_model_name, detect};
+use masklet_kernels::Precision;
 
 /// Why a network cannot be built.
 #[derive(Debug, Error)]
@@ -19,6 +20,32 @@ pub enum ModelError {
     /// The checkpoint cannot be read or does not fit.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+}
+
+/// Where a network computes, and how.
+#[derive(Debug, Clone)]
+pub struct Compute {
+    /// The device that holds the parameters.
+    pub device: Device,
+    /// What the CPU's kernels multiply: f32, or bf16 with sums, norms and softmax in f32.
+    pub precision: Precision,
+}
+
+impl Default for Compute {
+    /// The CPU in f32, as the reference.
+    fn default() -> Self {
+        Self::cpu(Precision::F32)
+    }
+}
+
+impl Compute {
+    /// The CPU.
+    pub fn cpu(precision: Precision) -> Self {
+        Self {
+            device: Device::flex(),
+            precision,
+        }
+    }
 }
 
 /// A network and where it came from.
@@ -42,14 +69,14 @@ impl LoadedModel {
     pub fn open(
         path: impl AsRef<Path>,
         expected: Option<Preset>,
-        device: &Device,
+        compute: &Compute,
     ) -> Result<Self, ModelError> {
         let checkpoint = Checkpoint::open(path)?;
         let detected = detect(&checkpoint)?;
         if let Some(expected) = expected {
             check_model_name(&checkpoint, expected, &detected)?;
         }
-        let mut model = Self::from_checkpoint(&checkpoint, &detected.config, device)?;
+        let mut model = Self::from_checkpoint(&checkpoint, &detected.config, compute)?;
         model.preset = detected.preset;
         Ok(model)
     }
@@ -61,17 +88,17 @@ impl LoadedModel {
     pub fn from_checkpoint(
         checkpoint: &Checkpoint,
         config: &Sam2Config,
-        device: &Device,
+        compute: &Compute,
     ) -> Result<Self, ModelError> {
-        Self::build(ParamSource::checkpoint(checkpoint, device), config)
+        Self::build(ParamSource::checkpoint(checkpoint, compute), config)
     }
 
     /// A network with random parameters drawn from `seed`, as training starts from.
     ///
     /// # Errors
     /// If the configuration is invalid.
-    pub fn random(config: &Sam2Config, seed: u64, device: &Device) -> Result<Self, ModelError> {
-        Self::build(ParamSource::random(seed, device), config)
+    pub fn random(config: &Sam2Config, seed: u64, compute: &Compute) -> Result<Self, ModelError> {
+        Self::build(ParamSource::random(seed, compute), config)
     }
 
     fn build(source: ParamSource<'_>, config: &Sam2Config) -> Result<Self, ModelError> {

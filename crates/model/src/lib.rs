@@ -30,8 +30,9 @@ mod prompt_encoder;
 mod sam2;
 pub mod weights;
 
-pub use build::{LoadedModel, ModelError};
+pub use build::{Compute, LoadedModel, ModelError};
 pub use mask_decoder::{DecodedMasks, MaskChoice};
+pub use masklet_kernels::Precision;
 pub use memory_attention::MemoryTokens;
 pub use memory_encoder::MaskEncoding;
 pub use ops::{Interpolation, resize};

@@ -7,7 +7,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor, activation::sigmoid};
 
 use crate::config::{Sam2Config, StabilityFallback};
-use crate::ops::{Activation, ConvTranspose2x2, LayerNorm, Linear, Mlp};
+use crate::ops::{Activation, ConvTranspose2x2, LayerNorm, Linear, Mlp, products};
 use crate::params::{Init, Params};
 use crate::prompt_encoder::PromptEmbedding;
 use two_way_transformer::TwoWayTransformer;
@@ -205,9 +205,9 @@ impl MaskDecoder {
 
     /// To stride 4 with the skip connections: `[batch, 4·grid, 4·grid, hidden_dim/8]`.
     fn upscale(&self, image: Tensor<4>, [stride4, stride8]: [Tensor<4>; 2]) -> Tensor<4> {
-        let x = self.upscale1.forward(image) + stride8;
-        let x = Activation::Gelu.apply(self.upscale_norm.forward(x));
-        Activation::Gelu.apply(self.upscale2.forward(x) + stride4)
+        let x = self.upscale1.forward_add(image, stride8);
+        let x = self.upscale_norm.forward_then(x, Activation::Gelu);
+        Activation::Gelu.apply(self.upscale2.forward_add(x, stride4))
     }
 
     /// Each mask is the product of its token's embedding with the upscaled image.
@@ -220,12 +220,7 @@ impl MaskDecoder {
             .map(|(i, mlp)| mlp.forward(mask_tokens.clone().narrow(1, i, 1)));
         let embeddings = Tensor::cat(embeddings.collect(), 1);
         let image = image.reshape([batch, height * width, channels]);
-        embeddings.matmul(image.swap_dims(1, 2)).reshape([
-            batch,
-            self.hypernetworks.len(),
-            height,
-            width,
-        ])
+        products(embeddings, image).reshape([batch, self.hypernetworks.len(), height, width])
     }
 }
 

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use crate::config::Sam2Config;
-use crate::ops::{Activation, LayerNorm, Linear, RotaryTable, attention};
+use crate::ops::{Activation, FeedForward, LayerNorm, Linear, RotaryTable, attention};
 use crate::params::Params;
 use crate::position_encoding::sine_2d;
 
@@ -128,10 +128,14 @@ impl MemoryAttentionLayer {
     ) -> Tensor<3> {
         let x = self.attend_self(x, geometry);
         let x = self.attend_memory(x, keys, memory, geometry);
-        let hidden = self
-            .linear1
-            .forward_then(self.norm3.forward(x.clone()), Activation::Relu);
-        self.linear2.forward_add(hidden, x)
+        FeedForward {
+            norm: Some(&self.norm3),
+            first: &self.linear1,
+            activation: Activation::Relu,
+            second: &self.linear2,
+            scale: None,
+        }
+        .forward_residual(x)
     }
 
     fn attend_self(&self, x: Tensor<3>, geometry: &Geometry) -> Tensor<3> {
@@ -140,7 +144,7 @@ impl MemoryAttentionLayer {
         let normed = self.norm1.forward(x.clone());
         let q = rotary.rotate(p.q.forward(normed.clone()), *heads, 0);
         let k = rotary.rotate(p.k.forward(normed.clone()), *heads, 0);
-        let attended = attention(q, k, p.v.forward(normed), *heads);
+        let attended = attention(q, k, p.v.forward(normed), *heads, p.q.precision());
         p.out.forward_add(attended, x)
     }
 
@@ -153,15 +157,16 @@ impl MemoryAttentionLayer {
     ) -> Tensor<3> {
         let Geometry { rotary, heads, .. } = geometry;
         let p = &self.cross_attention;
-        let q = rotary.rotate(p.q.forward(self.norm2.forward(x.clone())), *heads, 0);
+        let q = rotary.rotate(p.q.forward_normed(&self.norm2, x.clone()), *heads, 0);
         let k = rotary.rotate(p.k.forward(keys.clone()), *heads, memory.pointer_tokens);
+        let precision = p.q.precision();
         let attended = if *heads == 1 {
             // The weights of each query sum to one, so the value projection, bias included, may
             // follow the attention: softmax(QKᵀ)(MWᵀ + b) = (softmax(QKᵀ)M)Wᵀ + b. M has a
             // quarter of the channels.
-            p.v.forward(attention(q, k, memory.tokens.clone(), 1))
+            p.v.forward(attention(q, k, memory.tokens.clone(), 1, precision))
         } else {
-            attention(q, k, p.v.forward(memory.tokens.clone()), *heads)
+            attention(q, k, p.v.forward(memory.tokens.clone()), *heads, precision)
         };
         p.out.forward_add(attended, x)
     }

@@ -4,7 +4,9 @@ use burn::module::{Module, Param};
 use burn::tensor::{Tensor, activation::sigmoid};
 
 use crate::config::{MemoryEncoderConfig, Sam2Config};
-use crate::ops::{Activation, Conv2d, LayerNorm, Linear};
+use crate::ops::{
+    Activation, Conv2d, DepthwiseConv, FeedForward, LayerNorm, Linear, sigmoid_scaled,
+};
 use crate::params::{Init, Params};
 
 const EPSILON: f64 = 1e-6;
@@ -114,7 +116,7 @@ impl MaskDownsampler {
             .iter()
             .zip(&self.norms)
             .fold(mask, |x, (conv, norm)| {
-                Activation::Gelu.apply(norm.forward(conv.forward(x)))
+                norm.forward_then(conv.forward(x), Activation::Gelu)
             });
         self.projection.forward(x)
     }
@@ -123,7 +125,7 @@ impl MaskDownsampler {
 /// A ConvNeXt block (arXiv 2201.03545): depthwise convolution, norm, MLP, learned scale, residual.
 #[derive(Module, Debug)]
 struct ConvNextBlock {
-    depthwise: Conv2d,
+    depthwise: DepthwiseConv,
     norm: LayerNorm,
     expand: Linear,
     contract: Linear,
@@ -134,7 +136,7 @@ struct ConvNextBlock {
 impl ConvNextBlock {
     fn new(p: &Params<'_>, dim: usize, kernel: usize) -> Self {
         Self {
-            depthwise: Conv2d::depthwise(&p.at("dwconv"), dim, kernel),
+            depthwise: DepthwiseConv::new(&p.at("dwconv"), dim, kernel),
             norm: LayerNorm::new(&p.at("norm"), dim, EPSILON),
             expand: Linear::new(&p.at("pwconv1"), dim, 4 * dim),
             contract: Linear::new(&p.at("pwconv2"), 4 * dim, dim),
@@ -144,9 +146,14 @@ impl ConvNextBlock {
 
     /// `[batch, height, width, dim]` → the same shape.
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let normed = self.norm.forward(self.depthwise.forward(x.clone()));
-        let hidden = self.expand.forward_then(normed, Activation::Gelu);
-        let dim = self.gamma.dims()[0];
-        x + self.contract.forward(hidden) * self.gamma.val().reshape([1, 1, 1, dim])
+        let mixed = self.depthwise.forward(x.clone());
+        FeedForward {
+            norm: Some(&self.norm),
+            first: &self.expand,
+            activation: Activation::Gelu,
+            second: &self.contract,
+            scale: Some(&self.gamma),
+        }
+        .forward_add(mixed, x)
     }
 }

@@ -1,19 +1,31 @@
-//! The operations the network is made of, each written once.
+//! The operations the network is made of.
 //!
 //! Every operation is composed of tensor operations, so that it runs on any device and is
-//! differentiable. Images and feature maps are channels-last, `[batch, height, width, channels]`,
-//! and token sequences `[batch, tokens, channels]`.
+//! differentiable. Where its tensors are plain f32 values on the CPU and no gradients are recorded,
+//! it calls a kernel of `masklet-kernels` instead ([`cpu`]); the composed form stays the reference
+//! that the fast form is tested against.
+//!
+//! Images and feature maps are channels-last, `[batch, height, width, channels]`, and token
+//! sequences `[batch, tokens, channels]`.
 
 mod attention;
 mod conv;
+mod cpu;
+mod feed_forward;
 mod linear;
 mod norm;
 mod resize;
 mod rotary;
+mod sample;
+mod window_attention;
 
-pub(crate) use attention::attention;
-pub(crate) use conv::{Conv2d, ConvTranspose2x2, max_pool_2x2, upsample_nearest_2x};
-pub(crate) use linear::{Activation, Linear, Mlp};
+pub(crate) use attention::{attention, products};
+pub(crate) use conv::{Conv2d, ConvTranspose2x2, DepthwiseConv};
+pub(crate) use cpu::Derived;
+pub(crate) use feed_forward::{FeedForward, Mlp};
+pub(crate) use linear::{Activation, Linear};
 pub(crate) use norm::LayerNorm;
 pub use resize::{Interpolation, resize};
 pub(crate) use rotary::RotaryTable;
+pub(crate) use sample::{max_pool_2x2, sigmoid_scaled, upsample_nearest_2x_add};
+pub(crate) use window_attention::{WindowSpec, window_attention};

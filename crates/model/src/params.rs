@@ -9,11 +9,13 @@ use std::collections::BTreeSet;
 
 use burn::module::{Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
+use masklet_kernels::Precision;
 use rand::distr::{Distribution, Uniform};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::Normal;
 
+use crate::build::Compute;
 use crate::weights::{Checkpoint, WeightsError, WrongShape};
 
 /// How a parameter starts when there is no checkpoint.
@@ -56,28 +58,28 @@ struct Ledger {
 /// A checkpoint or a random generator, and the record of what was taken from it.
 pub(crate) struct ParamSource<'a> {
     origin: Origin<'a>,
-    device: Device,
+    compute: Compute,
     ledger: RefCell<Ledger>,
 }
 
 impl<'a> ParamSource<'a> {
     /// Parameters from a checkpoint.
-    pub(crate) fn checkpoint(checkpoint: &'a Checkpoint, device: &Device) -> Self {
-        Self::new(Origin::Checkpoint(checkpoint), device)
+    pub(crate) fn checkpoint(checkpoint: &'a Checkpoint, compute: &Compute) -> Self {
+        Self::new(Origin::Checkpoint(checkpoint), compute)
     }
 
     /// Parameters from PyTorch's default initialisations, drawn from one seeded generator.
-    pub(crate) fn random(seed: u64, device: &Device) -> Self {
+    pub(crate) fn random(seed: u64, compute: &Compute) -> Self {
         Self::new(
             Origin::Random(Box::new(RefCell::new(ChaCha8Rng::seed_from_u64(seed)))),
-            device,
+            compute,
         )
     }
 
-    fn new(origin: Origin<'a>, device: &Device) -> Self {
+    fn new(origin: Origin<'a>, compute: &Compute) -> Self {
         Self {
             origin,
-            device: device.clone(),
+            compute: compute.clone(),
             ledger: RefCell::default(),
         }
     }
@@ -87,6 +89,7 @@ impl<'a> ParamSource<'a> {
         Params {
             source: self,
             prefix: String::new(),
+            precision: self.compute.precision,
         }
     }
 
@@ -124,6 +127,7 @@ impl<'a> ParamSource<'a> {
 pub(crate) struct Params<'a> {
     source: &'a ParamSource<'a>,
     prefix: String,
+    precision: Precision,
 }
 
 impl Params<'_> {
@@ -132,12 +136,26 @@ impl Params<'_> {
         Self {
             source: self.source,
             prefix: format!("{}{name}.", self.prefix),
+            precision: self.precision,
         }
+    }
+
+    /// The same place, for a module that needs f32 whatever the rest computes in.
+    pub(crate) fn in_f32(&self) -> Self {
+        Self {
+            precision: Precision::F32,
+            ..self.clone()
+        }
+    }
+
+    /// How the kernels multiply in the modules built here.
+    pub(crate) fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// The device that parameters are put on.
     pub(crate) fn device(&self) -> &Device {
-        &self.source.device
+        &self.source.compute.device
     }
 
     /// A parameter held in its official shape.
@@ -161,7 +179,7 @@ impl Params<'_> {
         let name = format!("{}{name}", self.prefix);
         let values = self.values(&name, official, init);
         let param: Param<Tensor<D>> =
-            Param::from_data(TensorData::new(values, shape), &self.source.device);
+            Param::from_data(TensorData::new(values, shape), self.device());
         self.source.ledger.borrow_mut().names.push(ParameterName {
             name,
             shape: official.to_vec(),

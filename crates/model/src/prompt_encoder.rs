@@ -162,9 +162,10 @@ impl PromptEncoder {
 
     /// `[batch, 4·grid, 4·grid, 1]` → `[batch, grid, grid, hidden_dim]`.
     fn embed_masks(&self, masks: Tensor<4>) -> Tensor<4> {
-        let gelu = |x| Activation::Gelu.apply(x);
-        let x = gelu(self.mask_norm1.forward(self.mask_conv1.forward(masks)));
-        let x = gelu(self.mask_norm2.forward(self.mask_conv2.forward(x)));
+        let x = self.mask_conv1.forward(masks);
+        let x = self.mask_norm1.forward_then(x, Activation::Gelu);
+        let x = self.mask_conv2.forward(x);
+        let x = self.mask_norm2.forward_then(x, Activation::Gelu);
         self.mask_projection.forward(x)
     }
 }

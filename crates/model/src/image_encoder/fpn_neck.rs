@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::config::Sam2Config;
-use crate::ops::{Linear, upsample_nearest_2x};
+use crate::ops::{Linear, upsample_nearest_2x_add};
 use crate::params::Params;
 
 /// Projects each stage of the trunk to the same width; some levels add the level above,
@@ -45,7 +45,7 @@ impl FpnNeck {
         for ((level, stage), conv) in coarsest_first.zip(&self.convs) {
             let map = match maps.last() {
                 Some(above) if self.top_down_levels.contains(&level) => {
-                    conv.forward_add(stage, upsample_nearest_2x(above.clone()))
+                    upsample_nearest_2x_add(conv.forward(stage), above.clone())
                 }
                 _ => conv.forward(stage),
             };

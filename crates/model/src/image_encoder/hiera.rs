@@ -6,7 +6,8 @@ use burn::tensor::Tensor;
 
 use crate::config::HieraConfig;
 use crate::ops::{
-    Activation, Conv2d, Interpolation, LayerNorm, Linear, Mlp, attention, max_pool_2x2, resize,
+    Activation, Conv2d, Interpolation, LayerNorm, Linear, Mlp, WindowSpec, max_pool_2x2, resize,
+    window_attention,
 };
 use crate::params::{Init, Params};
 
@@ -87,10 +88,10 @@ impl Hiera {
     }
 
     /// Patches with their positions, `[batch, size/4, size/4, embed_dim]`.
-    fn embed(&self, pixels: Tensor<4>) -> Tensor<4> {
-        let x = self.patch_embed.forward(pixels);
-        let [_, height, width, _] = x.dims();
-        x + self.positions(height, width)
+    pub(crate) fn embed(&self, pixels: Tensor<4>) -> Tensor<4> {
+        let [_, height, width, _] = pixels.dims();
+        let positions = self.positions(height / 4, width / 4);
+        self.patch_embed.forward_plus(pixels, Some(&positions))
     }
 
     /// `[1, height, width, embed_dim]`.
@@ -124,13 +125,11 @@ struct BlockSpec {
 #[derive(Module, Debug)]
 struct Block {
     norm1: LayerNorm,
-    attn: WindowAttention,
+    attn: Attention,
     norm2: LayerNorm,
     mlp: Mlp,
     /// Projects the shortcut where the width changes.
     proj: Option<Linear>,
-    #[module(skip)]
-    pools: bool,
 }
 
 impl Block {
@@ -141,22 +140,21 @@ impl Block {
         let hidden = (outputs as f64 * spec.mlp_ratio) as usize;
         Self {
             norm1: LayerNorm::new(&p.at("norm1"), inputs, EPSILON),
-            attn: WindowAttention::new(&p.at("attn"), spec),
+            attn: Attention::new(&p.at("attn"), spec),
             norm2: LayerNorm::new(&p.at("norm2"), outputs, EPSILON),
             mlp: Mlp::new(&p.at("mlp"), &[outputs, hidden, outputs], Activation::Gelu),
             proj: (inputs != outputs).then(|| Linear::new(&p.at("proj"), inputs, outputs)),
-            pools: spec.pools,
         }
     }
 
     /// `[batch, height, width, inputs]` → `[batch, height', width', outputs]`, where the primed
     /// sizes are halved if the block pools.
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let normed = self.norm1.forward(x.clone());
+        let qkv = self.attn.qkv.forward_normed(&self.norm1, x.clone());
         let shortcut = match &self.proj {
             Some(proj) => {
-                let projected = proj.forward(normed.clone());
-                if self.pools {
+                let projected = proj.forward_normed(&self.norm1, x);
+                if self.attn.spec.pools {
                     max_pool_2x2(projected)
                 } else {
                     projected
@@ -164,110 +162,39 @@ impl Block {
             }
             None => x,
         };
-        let x = self.attn.forward_add(normed, shortcut);
-        self.mlp.forward_add(self.norm2.forward(x.clone()), x)
+        let x = self.attn.forward_add(qkv, shortcut);
+        self.mlp
+            .as_feed_forward(Some(&self.norm2))
+            .forward_residual(x)
     }
 }
 
 /// Multi-head self-attention inside windows, optionally with pooled queries.
 #[derive(Module, Debug)]
-struct WindowAttention {
+struct Attention {
     qkv: Linear,
     proj: Linear,
     #[module(skip)]
-    heads: usize,
-    #[module(skip)]
-    window: Option<usize>,
-    #[module(skip)]
-    pools: bool,
+    spec: WindowSpec,
 }
 
-impl WindowAttention {
+impl Attention {
     fn new(p: &Params<'_>, spec: BlockSpec) -> Self {
         Self {
             qkv: Linear::new(&p.at("qkv"), spec.inputs, 3 * spec.outputs),
             proj: Linear::new(&p.at("proj"), spec.outputs, spec.outputs),
-            heads: spec.heads,
-            window: spec.window,
-            pools: spec.pools,
+            spec: WindowSpec {
+                heads: spec.heads,
+                window: spec.window,
+                pools: spec.pools,
+                precision: p.precision(),
+            },
         }
     }
 
-    /// `shortcut + attention(x)`.
-    fn forward_add(&self, x: Tensor<4>, shortcut: Tensor<4>) -> Tensor<4> {
-        let [_, height, width, _] = x.dims();
-        let attended = match self.window {
-            None => self.attend(x),
-            Some(window) => {
-                let [_, out_height, out_width, _] = shortcut.dims();
-                let windows = partition(x, window);
-                let out_window = if self.pools { window / 2 } else { window };
-                let per_side = |size: usize| size.div_ceil(window);
-                merge(
-                    self.attend(windows),
-                    out_window,
-                    [per_side(height), per_side(width)],
-                    [out_height, out_width],
-                )
-            }
-        };
+    /// `shortcut` plus the attention among projected tokens `[batch, height, width, 3·outputs]`.
+    fn forward_add(&self, qkv: Tensor<4>, shortcut: Tensor<4>) -> Tensor<4> {
+        let attended = window_attention(qkv, self.qkv.bias(), self.spec);
         self.proj.forward_add(attended, shortcut)
     }
-
-    /// Attention among all tokens of each map, `[maps, height, width, inputs]` →
-    /// `[maps, height', width', outputs]`, before the output projection.
-    fn attend(&self, x: Tensor<4>) -> Tensor<4> {
-        let [maps, height, width, _] = x.dims();
-        let qkv = self.qkv.forward(x);
-        let outputs = qkv.dims()[3] / 3;
-        let part = |i: usize| qkv.clone().narrow(3, i * outputs, outputs);
-        let tokens = |x: Tensor<4>| x.reshape([maps as i32, -1, outputs as i32]);
-        let (q, [height, width]) = if self.pools {
-            (max_pool_2x2(part(0)), [height / 2, width / 2])
-        } else {
-            (part(0), [height, width])
-        };
-        attention(tokens(q), tokens(part(1)), tokens(part(2)), self.heads)
-            .reshape([maps, height, width, outputs])
-    }
-}
-
-/// Cuts a map into windows, zero-padded at the bottom and right where they do not tile it.
-/// `[batch, height, width, channels]` → `[batch·windows, window, window, channels]`.
-fn partition(x: Tensor<4>, window: usize) -> Tensor<4> {
-    let [batch, height, width, channels] = x.dims();
-    let [rows, columns] = [height.div_ceil(window), width.div_ceil(window)];
-    let x = pad(x, 1, rows * window - height);
-    let x = pad(x, 2, columns * window - width);
-    x.reshape([batch, rows, window, columns, window, channels])
-        .permute([0, 1, 3, 2, 4, 5])
-        .reshape([batch * rows * columns, window, window, channels])
-}
-
-/// Puts `rows × columns` windows back together and cuts off the padding.
-fn merge(
-    windows: Tensor<4>,
-    window: usize,
-    [rows, columns]: [usize; 2],
-    [height, width]: [usize; 2],
-) -> Tensor<4> {
-    let [count, _, _, channels] = windows.dims();
-    let batch = count / (rows * columns);
-    windows
-        .reshape([batch, rows, columns, window, window, channels])
-        .permute([0, 1, 3, 2, 4, 5])
-        .reshape([batch, rows * window, columns * window, channels])
-        .narrow(1, 0, height)
-        .narrow(2, 0, width)
-}
-
-/// Appends `count` zeros along `dim`.
-fn pad(x: Tensor<4>, dim: usize, count: usize) -> Tensor<4> {
-    if count == 0 {
-        return x;
-    }
-    let mut shape = x.dims();
-    shape[dim] = count;
-    let zeros = Tensor::zeros(shape, &x.device());
-    Tensor::cat(vec![x, zeros], dim)
 }

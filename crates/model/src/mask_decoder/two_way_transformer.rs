@@ -121,7 +121,7 @@ impl TwoWayLayer {
 
         let tokens = self
             .norm3
-            .forward(self.mlp.forward_add(tokens.clone(), tokens));
+            .forward(self.mlp.as_feed_forward(None).forward_residual(tokens));
 
         let q = tokens.clone() + token_positions.clone();
         let attended = self
@@ -160,6 +160,7 @@ impl ProjectedAttention {
             self.k.forward(k),
             self.v.forward(v),
             self.heads,
+            self.q.precision(),
         )
     }
 

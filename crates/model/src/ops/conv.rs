@@ -1,19 +1,24 @@
-//! Convolutions, pooling and upsampling on channels-last feature maps.
+//! Convolutions on channels-last feature maps.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, module::conv2d, ops::ConvOptions};
+use masklet_kernels::{ConvShape, Epilogue, Precision, conv_transpose_2x2, depthwise_conv};
 
+use super::cpu::{CpuView, Derived, written};
+use super::sample::images;
 use crate::params::{Init, Params};
 
-/// A 2-d convolution with a square kernel; `weight` is `[out, in/groups, k, k]`.
+/// A 2-d convolution with a square kernel; `weight` is `[out, in, k, k]`.
 #[derive(Module, Debug)]
 pub(crate) struct Conv2d {
     weight: Param<Tensor<4>>,
     bias: Param<Tensor<1>>,
     #[module(skip)]
-    stride: usize,
+    shape: ConvShape,
     #[module(skip)]
-    padding: usize,
+    precision: Precision,
+    #[module(skip)]
+    packed: Derived<masklet_kernels::Conv2d>,
 }
 
 impl Conv2d {
@@ -25,44 +30,125 @@ impl Conv2d {
         stride: usize,
         padding: usize,
     ) -> Self {
-        Self::grouped(p, [inputs, outputs], 1, kernel, stride, padding)
-    }
-
-    /// One kernel for each channel, stride 1, size kept.
-    pub(crate) fn depthwise(p: &Params<'_>, channels: usize, kernel: usize) -> Self {
-        Self::grouped(p, [channels, channels], channels, kernel, 1, kernel / 2)
-    }
-
-    fn grouped(
-        p: &Params<'_>,
-        [inputs, outputs]: [usize; 2],
-        groups: usize,
-        kernel: usize,
-        stride: usize,
-        padding: usize,
-    ) -> Self {
-        let shape = [outputs, inputs / groups, kernel, kernel];
-        let init = Init::FanIn(shape[1..].iter().product());
+        let init = Init::FanIn(inputs * kernel * kernel);
         Self {
-            weight: p.tensor("weight", shape, init),
+            weight: p.tensor("weight", [outputs, inputs, kernel, kernel], init),
             bias: p.tensor("bias", [outputs], init),
-            stride,
-            padding,
+            shape: ConvShape {
+                inputs,
+                outputs,
+                kernel,
+                stride,
+                padding,
+            },
+            precision: p.precision(),
+            packed: Derived::default(),
         }
     }
 
     /// `[batch, height, width, in]` → `[batch, height', width', out]`.
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let groups = x.dims()[3] / self.weight.dims()[1];
-        let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], groups);
-        let y = conv2d(
-            x.permute([0, 3, 1, 2]),
-            self.weight.val(),
-            Some(self.bias.val()),
-            options,
-        );
-        y.permute([0, 2, 3, 1])
+        self.forward_plus(x, None)
     }
+
+    /// [`Self::forward`], plus `added` `[1, height', width', out]`.
+    pub(crate) fn forward_plus(&self, x: Tensor<4>, added: Option<&Tensor<4>>) -> Tensor<4> {
+        self.forward_fast(&x, added)
+            .unwrap_or_else(|| self.forward_composed(x, added))
+    }
+
+    fn forward_composed(&self, x: Tensor<4>, added: Option<&Tensor<4>>) -> Tensor<4> {
+        let ConvShape {
+            stride, padding, ..
+        } = self.shape;
+        let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
+        let y = convolve(x, &self.weight, &self.bias, options);
+        match added {
+            Some(added) => y + added.clone(),
+            None => y,
+        }
+    }
+
+    fn forward_fast(&self, x: &Tensor<4>, added: Option<&Tensor<4>>) -> Option<Tensor<4>> {
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        let (weight, bias, view) = (CpuView::of(&weight)?, CpuView::of(&bias)?, CpuView::of(x)?);
+        let [batch, height, width, _] = x.dims();
+        let added = match added {
+            // The kernel adds maps of the output's own size only.
+            Some(_) if batch != 1 => return None,
+            Some(added) => Some(CpuView::of(added)?),
+            None => None,
+        };
+        let shape = self.shape;
+        let packed = self
+            .packed
+            .get(|| masklet_kernels::Conv2d::pack(weight.values(), shape, self.precision));
+        let epilogue = Epilogue {
+            bias: Some(bias.values()),
+            residual: added.as_ref().map(CpuView::values),
+            ..Epilogue::default()
+        };
+        let to = [
+            batch,
+            shape.output_len(height),
+            shape.output_len(width),
+            shape.outputs,
+        ];
+        Some(written(to, &x.device(), |out| {
+            masklet_kernels::conv2d(images(&view, x.dims()), packed, epilogue, out)
+        }))
+    }
+}
+
+/// A convolution of each channel with a kernel of its own, stride 1, size kept; `weight` is
+/// `[channels, 1, k, k]`.
+#[derive(Module, Debug)]
+pub(crate) struct DepthwiseConv {
+    weight: Param<Tensor<4>>,
+    bias: Param<Tensor<1>>,
+    #[module(skip)]
+    packed: Derived<masklet_kernels::DepthwiseConv>,
+}
+
+impl DepthwiseConv {
+    /// With an odd `kernel`.
+    pub(crate) fn new(p: &Params<'_>, channels: usize, kernel: usize) -> Self {
+        let init = Init::FanIn(kernel * kernel);
+        Self {
+            weight: p.tensor("weight", [channels, 1, kernel, kernel], init),
+            bias: p.tensor("bias", [channels], init),
+            packed: Derived::default(),
+        }
+    }
+
+    /// `[batch, height, width, channels]` → the same shape.
+    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let [channels, _, kernel, _] = self.weight.dims();
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        if let (Some(weight), Some(bias), Some(view)) =
+            (CpuView::of(&weight), CpuView::of(&bias), CpuView::of(&x))
+        {
+            let packed = self.packed.get(|| {
+                masklet_kernels::DepthwiseConv::pack(weight.values(), bias.values(), kernel)
+            });
+            return written(x.dims(), &x.device(), |out| {
+                depthwise_conv(images(&view, x.dims()), packed, out)
+            });
+        }
+        let options = ConvOptions::new([1, 1], [kernel / 2; 2], [1, 1], channels);
+        convolve(x, &self.weight, &self.bias, options)
+    }
+}
+
+/// Burn's convolution, which is channels-first, on a channels-last map.
+fn convolve(
+    x: Tensor<4>,
+    weight: &Param<Tensor<4>>,
+    bias: &Param<Tensor<1>>,
+    options: ConvOptions<2>,
+) -> Tensor<4> {
+    let x = x.permute([0, 3, 1, 2]);
+    conv2d(x, weight.val(), Some(bias.val()), options).permute([0, 2, 3, 1])
 }
 
 /// A transposed 2×2 convolution with stride 2: each input position becomes a 2×2 block, so it is
@@ -71,6 +157,10 @@ impl Conv2d {
 pub(crate) struct ConvTranspose2x2 {
     weight: Param<Tensor<4>>,
     bias: Param<Tensor<1>>,
+    #[module(skip)]
+    precision: Precision,
+    #[module(skip)]
+    packed: Derived<masklet_kernels::ConvTranspose2x2>,
 }
 
 impl ConvTranspose2x2 {
@@ -80,46 +170,45 @@ impl ConvTranspose2x2 {
         Self {
             weight: p.tensor("weight", [inputs, outputs, 2, 2], init),
             bias: p.tensor("bias", [outputs], init),
+            precision: p.precision(),
+            packed: Derived::default(),
         }
     }
 
-    /// `[batch, height, width, in]` → `[batch, 2·height, 2·width, out]`.
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    /// The convolution of `x` `[batch, height, width, in]` plus `skip`
+    /// `[batch or 1, 2·height, 2·width, out]`.
+    pub(crate) fn forward_add(&self, x: Tensor<4>, skip: Tensor<4>) -> Tensor<4> {
         let [batch, height, width, inputs] = x.dims();
         let outputs = self.weight.dims()[1];
-        let kernel = self
-            .weight
-            .val()
-            .permute([0, 2, 3, 1])
-            .reshape([inputs, 4 * outputs]);
+        let shape = [batch, 2 * height, 2 * width, outputs];
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        let skip = skip.expand(shape);
+        if let (Some(weight), Some(bias), Some(view), Some(added)) = (
+            CpuView::of(&weight),
+            CpuView::of(&bias),
+            CpuView::of(&x),
+            CpuView::of(&skip),
+        ) {
+            let packed = self.packed.get(|| {
+                masklet_kernels::ConvTranspose2x2::pack(
+                    weight.values(),
+                    inputs,
+                    outputs,
+                    self.precision,
+                )
+            });
+            let epilogue = Epilogue::residual(bias.values(), added.values());
+            return written(shape, &x.device(), |out| {
+                conv_transpose_2x2(images(&view, x.dims()), packed, epilogue, out)
+            });
+        }
+        let kernel = weight.permute([0, 2, 3, 1]).reshape([inputs, 4 * outputs]);
         let blocks = x
             .reshape([batch * height * width, inputs])
             .matmul(kernel)
             .reshape([batch, height, width, 2, 2, outputs])
             .permute([0, 1, 3, 2, 4, 5])
-            .reshape([batch, 2 * height, 2 * width, outputs]);
-        blocks + self.bias.val().reshape([1, 1, 1, outputs])
+            .reshape(shape);
+        blocks + bias.reshape([1, 1, 1, outputs]) + skip
     }
-}
-
-/// The maximum of each 2×2 block; an odd last row or column is dropped.
-/// `[batch, height, width, channels]` → `[batch, height/2, width/2, channels]`.
-pub(crate) fn max_pool_2x2(x: Tensor<4>) -> Tensor<4> {
-    let [batch, height, width, channels] = x.dims();
-    let (rows, columns) = (height / 2, width / 2);
-    x.narrow(1, 0, rows * 2)
-        .narrow(2, 0, columns * 2)
-        .reshape([batch, rows, 2, columns, 2, channels])
-        .max_dim(2)
-        .max_dim(4)
-        .reshape([batch, rows, columns, channels])
-}
-
-/// Each position becomes a 2×2 block of copies.
-/// `[batch, height, width, channels]` → `[batch, 2·height, 2·width, channels]`.
-pub(crate) fn upsample_nearest_2x(x: Tensor<4>) -> Tensor<4> {
-    let [batch, height, width, channels] = x.dims();
-    x.reshape([batch, height, 1, width, 1, channels])
-        .expand([batch, height, 2, width, 2, channels])
-        .reshape([batch, 2 * height, 2 * width, channels])
 }

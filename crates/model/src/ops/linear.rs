@@ -1,8 +1,11 @@
-//! Linear layers (and 1×1 convolutions) and small multi-layer perceptrons.
+//! Linear layers (and 1×1 convolutions).
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, activation};
+use masklet_kernels::{Epilogue, PackedMatrix, Precision, Rows, matmul, matmul_add, matmul_norm};
 
+use super::LayerNorm;
+use super::cpu::{CpuView, Derived, take, tensor, written};
 use crate::params::{Init, Params};
 
 /// What follows a linear layer.
@@ -19,10 +22,24 @@ pub(crate) enum Activation {
 impl Activation {
     /// Applies it element by element.
     pub(crate) fn apply<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
+        if CpuView::reaches(&x) {
+            let (shape, device) = (x.dims(), x.device());
+            let mut values = take(x);
+            masklet_kernels::activate(&mut values, self.kernel());
+            return tensor(values, shape, &device);
+        }
         match self {
             Self::None => x,
             Self::Relu => activation::relu(x),
             Self::Gelu => activation::gelu(x),
+        }
+    }
+
+    pub(super) fn kernel(self) -> masklet_kernels::Activation {
+        match self {
+            Self::None => masklet_kernels::Activation::None,
+            Self::Relu => masklet_kernels::Activation::Relu,
+            Self::Gelu => masklet_kernels::Activation::Gelu,
         }
     }
 }
@@ -30,8 +47,24 @@ impl Activation {
 /// `y = x · Wᵀ + b` over the last dimension; `W` is `[out, in]` as in PyTorch.
 #[derive(Module, Debug)]
 pub(crate) struct Linear {
-    pub(crate) weight: Param<Tensor<2>>,
-    pub(crate) bias: Param<Tensor<1>>,
+    weight: Param<Tensor<2>>,
+    bias: Param<Tensor<1>>,
+    #[module(skip)]
+    precision: Precision,
+    #[module(skip)]
+    packed: Derived<PackedMatrix>,
+}
+
+/// A linear layer as the kernels take it.
+pub(super) struct FastLinear<'a> {
+    pub(super) weight: &'a PackedMatrix,
+    bias: CpuView,
+}
+
+impl FastLinear<'_> {
+    pub(super) fn bias(&self) -> &[f32] {
+        self.bias.values()
+    }
 }
 
 impl Linear {
@@ -55,7 +88,19 @@ impl Linear {
         Self {
             weight: p.reshaped("weight", official, [outputs, inputs], init),
             bias: p.tensor("bias", [outputs], init),
+            precision: p.precision(),
+            packed: Derived::default(),
         }
+    }
+
+    /// The bias, `[outputs]`: what zeros are mapped to.
+    pub(crate) fn bias(&self) -> Tensor<1> {
+        self.bias.val()
+    }
+
+    /// How products with this layer are computed by the kernels.
+    pub(crate) fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// `[.., inputs]` → `[.., outputs]`.
@@ -69,68 +114,77 @@ impl Linear {
         x: Tensor<D>,
         activation: Activation,
     ) -> Tensor<D> {
-        let mut shape = x.dims();
-        let [outputs, inputs] = self.weight.dims();
-        let rows = shape[..D - 1].iter().product();
-        shape[D - 1] = outputs;
+        let (rows, shape) = self.shapes(&x);
+        if let (Some(fast), Some(view)) = (self.fast(), CpuView::of(&x)) {
+            let epilogue = Epilogue::activated(fast.bias(), activation.kernel());
+            return written(shape, &x.device(), |out| {
+                matmul(Rows::dense(view.values(), rows), fast.weight, epilogue, out)
+            });
+        }
+        let inputs = self.weight.dims()[1];
         let y = x
             .reshape([rows, inputs])
             .matmul(self.weight.val().transpose());
         activation.apply((y + self.bias.val().unsqueeze::<2>()).reshape(shape))
     }
 
+    /// `self.forward(norm.forward(x))`.
+    pub(crate) fn forward_normed<const D: usize>(
+        &self,
+        norm: &LayerNorm,
+        x: Tensor<D>,
+    ) -> Tensor<D> {
+        let (rows, shape) = self.shapes(&x);
+        if let (Some(fast), Some(norm), Some(view)) = (self.fast(), norm.fast(), CpuView::of(&x)) {
+            let epilogue = Epilogue::bias(fast.bias());
+            return written(shape, &x.device(), |out| {
+                let rows = Rows::dense(view.values(), rows);
+                matmul_norm(rows, norm.kernel(), fast.weight, epilogue, out)
+            });
+        }
+        self.forward(norm.forward(x))
+    }
+
     /// `residual + self.forward(x)`.
     pub(crate) fn forward_add<const D: usize>(
         &self,
         x: Tensor<D>,
         residual: Tensor<D>,
     ) -> Tensor<D> {
+        let (rows, shape) = self.shapes(&x);
+        let in_place = residual.dims() == shape && CpuView::reaches(&residual);
+        if let (true, Some(fast), Some(view)) = (in_place, self.fast(), CpuView::of(&x)) {
+            let device = x.device();
+            let mut sum = take(residual);
+            let epilogue = Epilogue::bias(fast.bias());
+            matmul_add(
+                Rows::dense(view.values(), rows),
+                fast.weight,
+                epilogue,
+                &mut sum,
+            );
+            return tensor(sum, shape, &device);
+        }
         residual + self.forward(x)
     }
-}
 
-/// Linear layers with an activation between them.
-#[derive(Module, Debug)]
-pub(crate) struct Mlp {
-    layers: Vec<Linear>,
-    #[module(skip)]
-    activation: Activation,
-}
-
-impl Mlp {
-    /// `dims` are the widths from input to output; parameters are `layers.0`, `layers.1`, ….
-    pub(crate) fn new(p: &Params<'_>, dims: &[usize], activation: Activation) -> Self {
-        let layers = dims
-            .windows(2)
-            .enumerate()
-            .map(|(i, dims)| Linear::new(&p.at("layers").at(i), dims[0], dims[1]))
-            .collect();
-        Self { layers, activation }
+    /// The layer for the kernels, if its parameters are plain values on the CPU.
+    pub(super) fn fast(&self) -> Option<FastLinear<'_>> {
+        let bias = CpuView::of(&self.bias.val())?;
+        let weight = CpuView::of(&self.weight.val())?;
+        let [outputs, inputs] = self.weight.dims();
+        let pack = || PackedMatrix::pack(weight.values(), outputs, inputs, self.precision);
+        Some(FastLinear {
+            weight: self.packed.get(pack),
+            bias,
+        })
     }
 
-    /// `[.., dims[0]]` → `[.., dims[last]]`.
-    pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        let (last, hidden) = self.split();
-        last.forward(Self::run(hidden, x, self.activation))
-    }
-
-    /// `residual + self.forward(x)`.
-    pub(crate) fn forward_add<const D: usize>(
-        &self,
-        x: Tensor<D>,
-        residual: Tensor<D>,
-    ) -> Tensor<D> {
-        let (last, hidden) = self.split();
-        last.forward_add(Self::run(hidden, x, self.activation), residual)
-    }
-
-    fn split(&self) -> (&Linear, &[Linear]) {
-        self.layers.split_last().expect("at least one layer")
-    }
-
-    fn run<const D: usize>(layers: &[Linear], x: Tensor<D>, activation: Activation) -> Tensor<D> {
-        layers
-            .iter()
-            .fold(x, |x, layer| layer.forward_then(x, activation))
+    /// The number of rows of `x`, and the shape of the result.
+    fn shapes<const D: usize>(&self, x: &Tensor<D>) -> (usize, [usize; D]) {
+        let mut shape = x.dims();
+        let rows = shape[..D - 1].iter().product();
+        shape[D - 1] = self.weight.dims()[0];
+        (rows, shape)
     }
 }

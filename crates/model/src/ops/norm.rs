@@ -2,7 +2,10 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, module::layer_norm};
+use masklet_kernels::{Rows, layer_norm_activated};
 
+use super::Activation;
+use super::cpu::{CpuView, written};
 use crate::params::{Init, Params};
 
 /// Normalises the last dimension to mean 0 and variance 1, then scales and shifts.
@@ -14,6 +17,23 @@ pub(crate) struct LayerNorm {
     bias: Param<Tensor<1>>,
     #[module(skip)]
     epsilon: f64,
+}
+
+/// A norm as the kernels take it.
+pub(super) struct FastNorm {
+    gamma: CpuView,
+    beta: CpuView,
+    epsilon: f64,
+}
+
+impl FastNorm {
+    pub(super) fn kernel(&self) -> masklet_kernels::LayerNorm<'_> {
+        masklet_kernels::LayerNorm {
+            gamma: self.gamma.values(),
+            beta: self.beta.values(),
+            eps: self.epsilon as f32,
+        }
+    }
 }
 
 impl LayerNorm {
@@ -28,6 +48,33 @@ impl LayerNorm {
 
     /// `[.., channels]` → the same shape.
     pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        layer_norm(x, self.weight.val(), Some(self.bias.val()), self.epsilon)
+        self.forward_then(x, Activation::None)
+    }
+
+    /// [`Self::forward`] followed by an activation.
+    pub(crate) fn forward_then<const D: usize>(
+        &self,
+        x: Tensor<D>,
+        activation: Activation,
+    ) -> Tensor<D> {
+        if let (Some(fast), Some(view)) = (self.fast(), CpuView::of(&x)) {
+            let shape = x.dims();
+            let rows = shape[..D - 1].iter().product();
+            return written(shape, &x.device(), |out| {
+                let rows = Rows::dense(view.values(), rows);
+                layer_norm_activated(rows, fast.kernel(), activation.kernel(), out)
+            });
+        }
+        let normed = layer_norm(x, self.weight.val(), Some(self.bias.val()), self.epsilon);
+        activation.apply(normed)
+    }
+
+    /// The norm for the kernels, if its parameters are plain values on the CPU.
+    pub(super) fn fast(&self) -> Option<FastNorm> {
+        Some(FastNorm {
+            gamma: CpuView::of(&self.weight.val())?,
+            beta: CpuView::of(&self.bias.val())?,
+            epsilon: self.epsilon,
+        })
     }
 }

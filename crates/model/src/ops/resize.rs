@@ -2,6 +2,8 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::cpu::{CpuView, written};
+
 /// How values between samples are found. Sample centres are at half-integers
 /// (PyTorch's `align_corners=False`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +25,12 @@ pub fn resize(x: Tensor<4>, [height, width]: [usize; 2], how: Interpolation) -> 
         return x;
     }
     let device = x.device();
+    if let (1, Interpolation::Bilinear, Some(view)) = (channels, how, CpuView::of(&x)) {
+        let (from, to) = ((from_height, from_width), (height, width));
+        return written([batch, height, width, 1], &device, |out| {
+            masklet_kernels::resize_bilinear(view.values(), batch, from, to, out)
+        });
+    }
     let rows = how.matrix(from_height, height, &device);
     let columns = how.matrix(from_width, width, &device);
     // Columns first: [batch·from_height, from_width, channels].

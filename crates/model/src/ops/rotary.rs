@@ -2,6 +2,8 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::cpu::{CpuView, take, tensor};
+
 /// Rotations for the tokens of a square grid: half of the channel pairs turn with x, half with y.
 #[derive(Debug, Clone)]
 pub(crate) struct RotaryTable {
@@ -46,6 +48,24 @@ impl RotaryTable {
         let repeats = rotated / positions;
         if repeats == 0 {
             return x;
+        }
+        if let (1, Some(cos), Some(sin), true) = (
+            heads,
+            CpuView::of(&self.cos),
+            CpuView::of(&self.sin),
+            CpuView::reaches(&x),
+        ) {
+            // A batch item ends with its excluded tokens, so each is turned by itself.
+            let device = x.device();
+            let mut turned = take(x);
+            let table = masklet_kernels::RotaryTable {
+                cos: cos.values(),
+                sin: sin.values(),
+            };
+            for item in turned.chunks_exact_mut(tokens * channels) {
+                masklet_kernels::rotary(item, channels, table, exclude);
+            }
+            return tensor(turned, [batch, tokens, channels], &device);
         }
         let pairwise =
             x.clone()

@@ -1,0 +1,92 @@
+//! The door to `masklet-kernels`: tensors on the CPU as slices, without copies.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn_flex::{Flex, FlexTensor};
+use masklet_kernels::{Out, Written, collect};
+
+/// The values of a tensor that lives on the CPU.
+pub(crate) struct CpuView(FlexTensor);
+
+impl CpuView {
+    /// Borrows the values; `None` on other devices, for other types than f32, and where gradients
+    /// are recorded. A tensor that is not contiguous is copied.
+    pub(crate) fn of<const D: usize>(x: &Tensor<D>) -> Option<Self> {
+        let primitive = x.clone().try_into_primitive::<Flex>().ok()?;
+        (primitive.dtype() == DType::F32).then(|| Self(primitive.to_contiguous()))
+    }
+
+    /// Whether the values could be borrowed, without holding on to them: what is to be changed in
+    /// place must not be shared.
+    pub(crate) fn reaches<const D: usize>(x: &Tensor<D>) -> bool {
+        x.clone()
+            .try_into_primitive::<Flex>()
+            .is_ok_and(|primitive| primitive.dtype() == DType::F32)
+    }
+
+    /// The values in row-major order.
+    pub(crate) fn values(&self) -> &[f32] {
+        self.0.as_slice().expect("contiguous values of type f32")
+    }
+}
+
+/// The values of a tensor, to be changed in place; a copy if the tensor is shared.
+pub(crate) fn take<const D: usize>(x: Tensor<D>) -> Vec<f32> {
+    x.into_data()
+        .try_into_vec()
+        .expect("values of type f32, as CpuView found them")
+}
+
+/// A tensor made of values.
+pub(crate) fn tensor<const D: usize>(
+    values: Vec<f32>,
+    shape: [usize; D],
+    device: &Device,
+) -> Tensor<D> {
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// A tensor that a kernel writes.
+pub(crate) fn written<const D: usize>(
+    shape: [usize; D],
+    device: &Device,
+    kernel: impl FnOnce(Out<'_>) -> Written,
+) -> Tensor<D> {
+    tensor(collect(shape.iter().product(), kernel), shape, device)
+}
+
+/// Something computed from parameters when first needed, such as packed weights.
+///
+/// A clone starts without it, because modules are cloned in order to change their parameters.
+pub(crate) struct Derived<T>(OnceLock<T>);
+
+impl<T> Derived<T> {
+    /// The value, made now if it was not made before.
+    pub(crate) fn get(&self, make: impl FnOnce() -> T) -> &T {
+        self.0.get_or_init(make)
+    }
+}
+
+impl<T> Default for Derived<T> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+impl<T> Clone for Derived<T> {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl<T> fmt::Debug for Derived<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.get().is_some() {
+            "made"
+        } else {
+            "not made"
+        })
+    }
+}
