@@ -189,8 +189,6 @@ fn query_rows(queries: usize, keys: usize, problems: usize) -> usize {
     let most = if keys > 8192 { 512 } else { 256 };
     let wanted_tasks = 4 * rayon::current_num_threads();
     let per_problem = wanted_tasks.div_ceil(problems.max(1));
-    queries
-        .div_ceil(per_problem.max(1))
-        .next_multiple_of(32)
-        .min(most)
+    let even = queries.div_ceil(per_problem.max(1)).next_multiple_of(32);
+    even.clamp(32, most)
 }

@@ -266,3 +266,70 @@ fn a_global_window_is_one_window_as_large_as_the_grid() {
         }
     });
 }
+
+#[test]
+fn nothing_in_gives_nothing_out() {
+    on_every_path(|_| {
+        let weight = PackedMatrix::pack(&[1.0; 6], 3, 2, Precision::Bf16);
+        assert!(
+            collect(0, |out| matmul(
+                Rows::dense(&[], 0),
+                &weight,
+                Epilogue::default(),
+                out
+            ))
+            .is_empty()
+        );
+        let some = [1.0; 8];
+        let inputs = Attention {
+            batch: 1,
+            heads: 1,
+            key_dim: 4,
+            value_dim: 4,
+            q: Heads::dense(&[], 0, 1, 4),
+            k: Heads::dense(&some, 2, 1, 4),
+            v: Heads::dense(&some, 2, 1, 4),
+            scale: 1.0,
+            precision: Precision::F32,
+        };
+        assert!(collect(0, |out| attention(&inputs, out)).is_empty());
+    });
+}
+
+#[test]
+fn attention_does_not_depend_on_the_number_of_threads() {
+    on_every_path(|path| {
+        let (nq, nk, dim) = (700, 300, 24);
+        let mut numbers = Numbers::new(12);
+        let (q, k, v) = (
+            numbers.vec(nq * dim),
+            numbers.vec(nk * dim),
+            numbers.vec(nk * dim),
+        );
+        for precision in [Precision::F32, Precision::Bf16] {
+            let run = |threads| {
+                let pool = rayon::ThreadPoolBuilder::new()
+                    .num_threads(threads)
+                    .build()
+                    .unwrap();
+                pool.install(|| {
+                    crate::cpu::with_path(path, || {
+                        let inputs = Attention {
+                            batch: 1,
+                            heads: 1,
+                            key_dim: dim,
+                            value_dim: dim,
+                            q: Heads::dense(&q, nq, 1, dim),
+                            k: Heads::dense(&k, nk, 1, dim),
+                            v: Heads::dense(&v, nk, 1, dim),
+                            scale: 0.3,
+                            precision,
+                        };
+                        collect(nq * dim, |out| attention(&inputs, out))
+                    })
+                })
+            };
+            assert_eq!(run(1), run(5), "{path:?} {precision:?}");
+        }
+    });
+}
