@@ -65,16 +65,26 @@ impl MemoryEncoder {
         mask_logits: Tensor<4>,
         encoding: MaskEncoding,
     ) -> Tensor<4> {
+        let mask = self.embed_mask(mask_logits, encoding);
+        let fused = self.fuse(features, mask);
+        self.out.forward(fused)
+    }
+
+    /// `[batch, size, size, 1]` → `[batch, grid, grid, hidden_dim]`.
+    pub(crate) fn embed_mask(&self, logits: Tensor<4>, encoding: MaskEncoding) -> Tensor<4> {
         let mask = match encoding {
-            MaskEncoding::Soft => sigmoid(mask_logits),
-            MaskEncoding::Hard => mask_logits.greater_elem(0.0).float(),
+            MaskEncoding::Soft => sigmoid(logits),
+            MaskEncoding::Hard => logits.greater_elem(0.0).float(),
         };
-        let mask = mask
-            .mul_scalar(self.sigmoid_scale)
-            .add_scalar(self.sigmoid_bias);
-        let x = self.downsampler.forward(mask) + self.feature_projection.forward(features);
-        let x = self.fuser.iter().fold(x, |x, block| block.forward(x));
-        self.out.forward(x)
+        let scaled = mask.mul_scalar(self.sigmoid_scale);
+        self.downsampler
+            .forward(scaled.add_scalar(self.sigmoid_bias))
+    }
+
+    /// Features and mask together, `[batch, grid, grid, hidden_dim]`.
+    pub(crate) fn fuse(&self, features: Tensor<4>, mask: Tensor<4>) -> Tensor<4> {
+        let x = mask + self.feature_projection.forward(features);
+        self.fuser.iter().fold(x, |x, block| block.forward(x))
     }
 }
 

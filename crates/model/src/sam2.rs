@@ -87,17 +87,17 @@ pub struct ObjectOutput {
 /// The whole network.
 #[derive(Module, Debug)]
 pub struct Sam2 {
-    image_encoder: ImageEncoder,
-    prompt_encoder: PromptEncoder,
-    mask_decoder: MaskDecoder,
-    memory_attention: MemoryAttention,
-    memory_encoder: MemoryEncoder,
+    pub(crate) image_encoder: ImageEncoder,
+    pub(crate) prompt_encoder: PromptEncoder,
+    pub(crate) mask_decoder: MaskDecoder,
+    pub(crate) memory_attention: MemoryAttention,
+    pub(crate) memory_encoder: MemoryEncoder,
     /// Turns the mask decoder's output token into an object pointer.
     pointer_projection: Mlp,
     /// Projects the temporal position of pointers to the memory's width (2.1).
     pointer_position: Option<Linear>,
     /// Brings a mask prompt to stride 4 and to the scale of logits.
-    mask_downsample: Conv2d,
+    pub(crate) mask_downsample: Conv2d,
     /// Age of a spatial memory, `[num_maskmem, 1, 1, memory_dim]`; the last row marks
     /// conditioning frames.
     temporal_positions: Param<Tensor<4>>,
@@ -112,14 +112,14 @@ pub struct Sam2 {
     #[module(skip)]
     config: Sam2Config,
     #[module(skip)]
-    positions: Positions,
+    pub(crate) positions: Positions,
 }
 
 /// What does not depend on parameters.
 #[derive(Debug, Clone)]
-struct Positions {
+pub(crate) struct Positions {
     /// Places on the grid for memories, `[1, grid·grid, memory_dim]`.
-    memory: Tensor<3>,
+    pub(crate) memory: Tensor<3>,
 }
 
 impl Sam2 {
@@ -366,7 +366,7 @@ impl Sam2 {
     }
 
     /// The tokens of the selected memories with their positions.
-    fn memory_tokens(&self, memories: &Selection<'_, MemoryEntry>) -> MemoryTokens {
+    pub(crate) fn memory_tokens(&self, memories: &Selection<'_, MemoryEntry>) -> MemoryTokens {
         let ages = self.temporal_positions.val();
         let [count, _, _, memory_dim] = ages.dims();
         let mut tokens = Vec::new();

@@ -87,7 +87,7 @@ impl Hiera {
     }
 
     /// Patches with their positions, `[batch, size/4, size/4, embed_dim]`.
-    fn embed(&self, pixels: Tensor<4>) -> Tensor<4> {
+    pub(crate) fn embed(&self, pixels: Tensor<4>) -> Tensor<4> {
         let x = self.patch_embed.forward(pixels);
         let [_, height, width, _] = x.dims();
         x + self.positions(height, width)

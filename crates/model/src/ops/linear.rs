@@ -92,7 +92,7 @@ impl Linear {
 /// Linear layers with an activation between them.
 #[derive(Module, Debug)]
 pub(crate) struct Mlp {
-    layers: Vec<Linear>,
+    pub(crate) layers: Vec<Linear>,
     #[module(skip)]
     activation: Activation,
 }

@@ -6,9 +6,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 #[derive(Debug, Clone)]
 pub(crate) struct RotaryTable {
     /// `[positions, dim/2]`, the cosine of each pair's angle at each grid position.
-    cos: Tensor<2>,
+    pub(crate) cos: Tensor<2>,
     /// The sines.
-    sin: Tensor<2>,
+    pub(crate) sin: Tensor<2>,
 }
 
 impl RotaryTable {
