@@ -17,7 +17,7 @@ import micro
 import pictures
 import reference
 from perturb import OCCLUSION_BIAS
-from scripts import SCRIPTS
+from scripts import DEFAULTS, SCRIPTS
 from video import Margins, Replay
 
 ROOT = Path(__file__).resolve().parents[2] / "fixtures"
@@ -86,6 +86,10 @@ def write_video(name, script, model, biases, frames, root):
     with Margins(model) as margins:
         replay = Replay(model, script, frames, ROOT)
     disturbed = Replay(model, script, frames, ROOT, disturbance=3e-6)
+    if script["options"] != DEFAULTS:
+        plain = Replay(model, script | {"options": DEFAULTS}, frames, ROOT)
+        effect = change_under_noise(replay.outputs, plain.outputs)
+        assert effect["smallest_mask_iou"] < 0.999, f"the option changes too little: {effect}"
     outputs = dict(replay.outputs)
     if script["occlusion"] == "varying":
         outputs[f"override/{OCCLUSION_BIAS}"] = np.array([shown], np.float32)
@@ -132,11 +136,7 @@ def make_family(family, frames):
     root = ROOT / family
     root.mkdir(exist_ok=True)
     model = micro.make(family)
-    centre = model.get_parameter(OCCLUSION_BIAS).item()
-    biases = {
-        name: micro.set_occlusion_bias(model, centre + offset)
-        for name, offset in [("varying", micro.VARYING[family]), ("present", micro.PRESENT)]
-    }
+    biases = micro.occlusion_biases(model, family)
     print(f"{family}: occlusion bias {biases}", flush=True)
     write_model(model, family, root)
     components.write(model, root, biases, ROOT)

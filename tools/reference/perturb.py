@@ -63,8 +63,8 @@ def fresh_value(module, name, tensor, generator):
 
 
 @torch.no_grad()
-def randomise(model, seed):
-    """Gives every parameter and buffer a new value, in the order of the state dict."""
+def randomise(model, seed, gains=None):
+    """Gives every parameter and buffer a new value, module by module; `gains` overrides `GAINS`."""
     generator = torch.Generator().manual_seed(seed)
     seen = 0
     for module in model.modules():
@@ -77,7 +77,7 @@ def randomise(model, seed):
     assert seen == len(model.state_dict())
     # Sharper attention, so that it is not an average over everything, and memories that count.
     for name, tensor in model.named_parameters():
-        for end, gain in GAINS.items():
+        for end, gain in (GAINS | (gains or {})).items():
             if name.endswith(end):
                 tensor.mul_(gain)
 
@@ -120,15 +120,13 @@ class HeadProbe:
 def calibrate_neck(model, image):
     """Scales the neck so that each of its levels has standard deviation one on `image`."""
     neck = model.image_encoder.neck
-    for conv in neck.convs:
-        hook = conv.register_forward_hook(
-            lambda m, _i, out: scale(m.conv, 1.0 / out.std().item())
-        )
-        neck(model.image_encoder.trunk(image))
-        hook.remove()
-    deepest = model.image_encoder(image)["backbone_fpn"][-1].std().item()
+    stages = model.image_encoder.trunk(image)
+    for conv, stage in zip(neck.convs, reversed(stages)):
+        scale(conv.conv, 1.0 / conv(stage).std().item())
+    # The embedding is the sum of the two coarsest levels.
+    embedding = neck(stages)[0][2].std().item()
     for conv in list(neck.convs)[:2]:
-        scale(conv.conv, 1.0 / deepest)
+        scale(conv.conv, 1.0 / embedding)
 
 
 @torch.no_grad()

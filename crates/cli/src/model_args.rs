@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
-use masklet::{Model, Preset, Sam2Config};
+use masklet::{Compute, Model, Precision, Preset, Sam2Config};
 use masklet_model::LoadedModel;
 use masklet_model::weights::{Checkpoint, check_model_name, detect};
 
@@ -26,6 +26,31 @@ pub(crate) struct ModelArgs {
     /// Configuration of a custom model, as JSON, for a checkpoint that does not bring its own.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// What products are computed in: bf16 is faster where the processor multiplies it natively,
+    /// and changes masks by less than a percent. `auto` takes it there and f32 elsewhere.
+    #[arg(long, value_enum, default_value = "f32")]
+    precision: PrecisionName,
+}
+
+/// Choices of precision.
+#[derive(clap::ValueEnum, Clone, Copy)]
+enum PrecisionName {
+    /// 32-bit floats, as the reference.
+    F32,
+    /// bfloat16 operands; sums, norms and softmax in f32.
+    Bf16,
+    /// bf16 where it is native.
+    Auto,
+}
+
+impl PrecisionName {
+    fn compute(self) -> Compute {
+        match self {
+            Self::F32 => Compute::cpu(Precision::F32),
+            Self::Bf16 => Compute::cpu(Precision::Bf16),
+            Self::Auto => Compute::fastest_cpu(),
+        }
+    }
 }
 
 impl ModelArgs {
@@ -36,7 +61,7 @@ impl ModelArgs {
                 "no checkpoint is given: pass --weights FILE; the smallest official one is at {OFFICIAL_WEIGHTS}"
             ))
         })?;
-        let device = burn::tensor::Device::flex();
+        let compute = self.precision.compute();
         let checkpoint = Checkpoint::open(path)?;
         let (config, preset) = match self.custom_config()? {
             Some(config) => (config, None),
@@ -48,10 +73,10 @@ impl ModelArgs {
                 (detected.config, detected.preset)
             }
         };
-        let mut loaded =
-            LoadedModel::from_checkpoint(&checkpoint, &config, &device).map_err(Failure::failed)?;
+        let mut loaded = LoadedModel::from_checkpoint(&checkpoint, &config, &compute)
+            .map_err(Failure::failed)?;
         loaded.preset = preset;
-        Ok(Model::from_loaded(loaded, device))
+        Ok(Model::from_loaded(loaded, compute))
     }
 
     /// The checkpoint's path, for reports.

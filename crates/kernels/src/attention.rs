@@ -40,7 +40,13 @@ impl<'a> Heads<'a> {
     /// `[batch, tokens, heads, dim]`, one after the other.
     pub fn dense(data: &'a [f32], tokens: usize, heads: usize, dim: usize) -> Self {
         let token_stride = heads * dim;
-        Heads { data, tokens, token_stride, head_stride: dim, batch_stride: tokens * token_stride }
+        Heads {
+            data,
+            tokens,
+            token_stride,
+            head_stride: dim,
+            batch_stride: tokens * token_stride,
+        }
     }
 
     /// Part `part` (0 for queries, 1 for keys, 2 for values) of `[batch, tokens, 3, heads, dim]`.
@@ -59,7 +65,11 @@ impl<'a> Heads<'a> {
         if batch * self.tokens * heads * dim > 0 {
             let last = self.start(batch - 1, heads - 1) + (self.tokens - 1) * self.token_stride;
             let found = self.data.len();
-            assert!(last + dim <= found, "attention: {name} has {found} numbers, not {}", last + dim);
+            assert!(
+                last + dim <= found,
+                "attention: {name} has {found} numbers, not {}",
+                last + dim
+            );
         }
     }
 
@@ -98,20 +108,39 @@ pub struct Attention<'a> {
 ///
 /// # Panics
 /// If there are no keys, `scale` is not positive, or a slice is too short.
-pub fn attention<'o>(inputs: &Attention<'_>, out: impl Into<Out<'o>>) -> Written {
-    let Attention { batch, heads, key_dim, value_dim, q, k, v, scale, precision } = *inputs;
+pub fn attention<'o>(inputs: &Attention<'_>, out: impl Into<Out<'o>>) -> Written<'o> {
+    let Attention {
+        batch,
+        heads,
+        key_dim,
+        value_dim,
+        q,
+        k,
+        v,
+        scale,
+        precision,
+    } = *inputs;
     let out = out.into();
     q.check(batch, heads, key_dim, "q");
     k.check(batch, heads, key_dim, "k");
     v.check(batch, heads, value_dim, "v");
-    assert_eq!(k.tokens, v.tokens, "attention: {} keys but {} values", k.tokens, v.tokens);
+    assert_eq!(
+        k.tokens, v.tokens,
+        "attention: {} keys but {} values",
+        k.tokens, v.tokens
+    );
     assert!(k.tokens > 0, "attention: no keys");
     assert!(scale > 0.0, "attention: scale {scale} is not positive");
     out.expect_len(batch * q.tokens * heads * value_dim, "attention");
 
     let path = cpu::path();
     let engine = Engine::for_activations(path, precision);
-    let packer = Packer { engine, isa: path.isa, key_dim, value_dim };
+    let packer = Packer {
+        engine,
+        isa: path.isa,
+        key_dim,
+        value_dim,
+    };
     let mut packed = KeyBlocks::new(packer, k.tokens, batch * heads);
     packed.fill_in_parallel(
         |problem, key| {
@@ -131,22 +160,25 @@ pub fn attention<'o>(inputs: &Attention<'_>, out: impl Into<Out<'o>>) -> Written
     let blocks = q.tokens.div_ceil(rows);
     let to: Shared<f32> = out.shared();
     let packed = &packed;
-    (0..batch * heads * blocks).into_par_iter().with_max_len(1).for_each(|task| {
-        let _session = Session::new(engine);
-        let (problem, first) = (task / blocks, task % blocks * rows);
-        let (b, h) = (problem / heads, problem % heads);
-        // SAFETY: the queries exist; each task writes rows and head columns of its own.
-        unsafe {
-            let queries = Queries {
-                start: q.data.as_ptr().add(q.start(b, h) + first * q.token_stride),
-                stride: q.token_stride,
-                count: rows.min(q.tokens - first),
-            };
-            attend(&queries, &packed.problem(problem), scale, |row| {
-                to.at(((b * q.tokens + first + row) * heads + h) * value_dim)
-            });
-        }
-    });
+    (0..batch * heads * blocks)
+        .into_par_iter()
+        .with_max_len(1)
+        .for_each(|task| {
+            let _session = Session::new(engine);
+            let (problem, first) = (task / blocks, task % blocks * rows);
+            let (b, h) = (problem / heads, problem % heads);
+            // SAFETY: the queries exist; each task writes rows and head columns of its own.
+            unsafe {
+                let queries = Queries {
+                    start: q.data.as_ptr().add(q.start(b, h) + first * q.token_stride),
+                    stride: q.token_stride,
+                    count: rows.min(q.tokens - first),
+                };
+                attend(&queries, &packed.problem(problem), scale, |row| {
+                    to.at(((b * q.tokens + first + row) * heads + h) * value_dim)
+                });
+            }
+        });
     // SAFETY: every query of every head was answered.
     unsafe { out.written() }
 }
@@ -157,5 +189,6 @@ fn query_rows(queries: usize, keys: usize, problems: usize) -> usize {
     let most = if keys > 8192 { 512 } else { 256 };
     let wanted_tasks = 4 * rayon::current_num_threads();
     let per_problem = wanted_tasks.div_ceil(problems.max(1));
-    queries.div_ceil(per_problem.max(1)).next_multiple_of(32).min(most)
+    let even = queries.div_ceil(per_problem.max(1)).next_multiple_of(32);
+    even.clamp(32, most)
 }

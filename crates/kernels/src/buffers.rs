@@ -115,7 +115,9 @@ const KEPT_PER_POOL: usize = 32;
 impl BufferPool {
     /// An empty pool.
     pub const fn new() -> Self {
-        BufferPool { free: Mutex::new(Vec::new()) }
+        BufferPool {
+            free: Mutex::new(Vec::new()),
+        }
     }
 
     /// A vector of `len` numbers with arbitrary (but initialised) contents.
@@ -152,7 +154,9 @@ impl BufferPool {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<f32>>> {
-        self.free.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.free
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -180,7 +184,8 @@ mod tests {
         pool.give(buffer);
         let again = pool.take(900);
         assert_eq!((again.as_ptr(), again.len()), (address, 900));
-        assert_ne!(pool.take(900).as_ptr(), address);
+        let other = pool.take(900);
+        assert_ne!(other.as_ptr(), address);
     }
 
     #[test]

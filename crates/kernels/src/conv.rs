@@ -34,10 +34,17 @@ pub struct Images<'a> {
 
 impl Images<'_> {
     pub(crate) fn check(&self, channels: usize, kernel: &str) {
-        assert_eq!(self.channels, channels, "{kernel}: {} channels, not {channels}", self.channels);
+        assert_eq!(
+            self.channels, channels,
+            "{kernel}: {} channels, not {channels}",
+            self.channels
+        );
         let wanted = self.batch * self.height * self.width * self.channels;
         let found = self.data.len();
-        assert_eq!(found, wanted, "{kernel}: the images have {found} numbers, not {wanted}");
+        assert_eq!(
+            found, wanted,
+            "{kernel}: the images have {found} numbers, not {wanted}"
+        );
     }
 }
 
@@ -60,7 +67,11 @@ impl ConvShape {
     /// Positions of the output along a side of `len` positions.
     pub fn output_len(&self, len: usize) -> usize {
         let padded = len + 2 * self.padding;
-        if padded < self.kernel { 0 } else { (padded - self.kernel) / self.stride + 1 }
+        if padded < self.kernel {
+            0
+        } else {
+            (padded - self.kernel) / self.stride + 1
+        }
     }
 }
 
@@ -74,10 +85,20 @@ pub struct Conv2d {
 impl Conv2d {
     /// Packs `weight`, `[outputs, inputs, kernel, kernel]` as in PyTorch.
     pub fn pack(weight: &[f32], shape: ConvShape, precision: Precision) -> Self {
-        let ConvShape { inputs, outputs, kernel, .. } = shape;
+        let ConvShape {
+            inputs,
+            outputs,
+            kernel,
+            ..
+        } = shape;
         let area = kernel * kernel;
         let wanted = outputs * inputs * area;
-        assert_eq!(weight.len(), wanted, "Conv2d: {} numbers, not {wanted}", weight.len());
+        assert_eq!(
+            weight.len(),
+            wanted,
+            "Conv2d: {} numbers, not {wanted}",
+            weight.len()
+        );
         let mut channels_last = vec![0.0; weight.len()];
         for (index, &value) in weight.iter().enumerate() {
             let (filter, position) = (index / area, index % area);
@@ -100,12 +121,26 @@ pub fn conv2d<'o>(
     conv: &Conv2d,
     epilogue: Epilogue<'_>,
     out: impl Into<Out<'o>>,
-) -> Written {
+) -> Written<'o> {
     images.check(conv.shape.inputs, "conv2d");
-    let (height, width) =
-        (conv.shape.output_len(images.height), conv.shape.output_len(images.width));
-    let source = Patches { images, shape: conv.shape, height, width };
-    product_of(&source, images.batch * height * width, &conv.weight, epilogue, out.into(), "conv2d")
+    let (height, width) = (
+        conv.shape.output_len(images.height),
+        conv.shape.output_len(images.width),
+    );
+    let source = Patches {
+        images,
+        shape: conv.shape,
+        height,
+        width,
+    };
+    product_of(
+        &source,
+        images.batch * height * width,
+        &conv.weight,
+        epilogue,
+        out.into(),
+        "conv2d",
+    )
 }
 
 /// The patches of images as rows `[kernel, kernel, channels]`.
@@ -120,27 +155,48 @@ struct Patches<'a> {
 
 impl RowSource for Patches<'_> {
     unsafe fn write(&self, _: Isa, row: usize, to: *mut f32) {
-        let Images { data, height, width, channels, .. } = self.images;
-        let ConvShape { kernel, stride, padding, .. } = self.shape;
+        let Images {
+            data,
+            height,
+            width,
+            channels,
+            ..
+        } = self.images;
+        let ConvShape {
+            kernel,
+            stride,
+            padding,
+            ..
+        } = self.shape;
         let (line, x) = (row / self.width, row % self.width);
         let (batch, y) = (line / self.height, line % self.height);
         let line_len = kernel * channels;
         // Columns `first..last` of the patch lie inside the image.
         let first = padding.saturating_sub(x * stride).min(kernel);
-        let last = (width + padding).saturating_sub(x * stride).min(kernel).max(first);
+        let last = (width + padding)
+            .saturating_sub(x * stride)
+            .min(kernel)
+            .max(first);
         for ky in 0..kernel {
-            let inside = (y * stride + ky).checked_sub(padding).filter(|&y| y < height);
+            let inside = (y * stride + ky)
+                .checked_sub(padding)
+                .filter(|&y| y < height);
             // SAFETY: `to` has `kernel` lines of `line_len` numbers; the source range is checked by
             // slicing.
             unsafe {
                 let to = to.add(ky * line_len);
                 match inside {
                     Some(from_y) if last > first => {
-                        let position = (batch * height + from_y) * width + x * stride + first - padding;
+                        let position =
+                            (batch * height + from_y) * width + x * stride + first - padding;
                         let from = &data[position * channels..][..(last - first) * channels];
                         std::ptr::write_bytes(to, 0, first * channels);
                         copy_short(from, to.add(first * channels));
-                        std::ptr::write_bytes(to.add(last * channels), 0, (kernel - last) * channels);
+                        std::ptr::write_bytes(
+                            to.add(last * channels),
+                            0,
+                            (kernel - last) * channels,
+                        );
                     }
                     _ => std::ptr::write_bytes(to, 0, line_len),
                 }

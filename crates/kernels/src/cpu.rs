@@ -12,6 +12,9 @@ pub(crate) enum Isa {
     /// AVX-512 (F, BW, DQ, VL): 16 lanes.
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    /// AVX-512 with AVX512_BF16, which converts between the formats.
+    #[cfg(target_arch = "x86_64")]
+    Avx512Bf16,
     /// AVX2 with FMA: 8 lanes.
     #[cfg(target_arch = "x86_64")]
     Avx2,
@@ -73,23 +76,47 @@ pub(crate) fn available_paths() -> Vec<Path> {
     #[cfg(target_arch = "x86_64")]
     {
         if x86::avx512() {
+            let converts = std::is_x86_feature_detected!("avx512bf16");
             if x86::amx_bf16() {
-                paths.push(Path { isa: Isa::Avx512, bf16: Bf16Unit::Amx });
+                let isa = if converts {
+                    Isa::Avx512Bf16
+                } else {
+                    Isa::Avx512
+                };
+                paths.push(Path {
+                    isa,
+                    bf16: Bf16Unit::Amx,
+                });
             }
-            if std::is_x86_feature_detected!("avx512bf16") {
-                paths.push(Path { isa: Isa::Avx512, bf16: Bf16Unit::Dot });
+            if converts {
+                paths.push(Path {
+                    isa: Isa::Avx512Bf16,
+                    bf16: Bf16Unit::Dot,
+                });
             }
-            paths.push(Path { isa: Isa::Avx512, bf16: Bf16Unit::Widen });
+            paths.push(Path {
+                isa: Isa::Avx512,
+                bf16: Bf16Unit::Widen,
+            });
         }
         if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-            paths.push(Path { isa: Isa::Avx2, bf16: Bf16Unit::Widen });
+            paths.push(Path {
+                isa: Isa::Avx2,
+                bf16: Bf16Unit::Widen,
+            });
         }
     }
     #[cfg(target_arch = "aarch64")]
     if std::arch::is_aarch64_feature_detected!("neon") {
-        paths.push(Path { isa: Isa::Neon, bf16: Bf16Unit::Widen });
+        paths.push(Path {
+            isa: Isa::Neon,
+            bf16: Bf16Unit::Widen,
+        });
     }
-    paths.push(Path { isa: Isa::Portable, bf16: Bf16Unit::Widen });
+    paths.push(Path {
+        isa: Isa::Portable,
+        bf16: Bf16Unit::Widen,
+    });
     paths
 }
 
@@ -101,7 +128,7 @@ fn best_path() -> Path {
         let allowed = |path: &Path| match limit.as_str() {
             "portable" => path.isa == Isa::Portable,
             #[cfg(target_arch = "x86_64")]
-            "avx2" => path.isa != Isa::Avx512,
+            "avx2" => !matches!(path.isa, Isa::Avx512 | Isa::Avx512Bf16),
             #[cfg(target_arch = "x86_64")]
             "avx512" => path.bf16 == Bf16Unit::Widen,
             #[cfg(target_arch = "x86_64")]
@@ -109,7 +136,10 @@ fn best_path() -> Path {
             _ => true,
         };
         let chosen = available_paths().into_iter().find(allowed);
-        chosen.unwrap_or(Path { isa: Isa::Portable, bf16: Bf16Unit::Widen })
+        chosen.unwrap_or(Path {
+            isa: Isa::Portable,
+            bf16: Bf16Unit::Widen,
+        })
     })
 }
 
@@ -143,7 +173,7 @@ pub fn cpu_features() -> CpuFeatures {
         names: feature_names(),
         f32_path: match path.isa {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => "avx512",
+            Isa::Avx512 | Isa::Avx512Bf16 => "avx512",
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => "avx2",
             #[cfg(target_arch = "aarch64")]
@@ -176,13 +206,22 @@ fn feature_names() -> Vec<&'static str> {
         ("avx512_bf16", std::is_x86_feature_detected!("avx512bf16")),
         ("amx_bf16", x86::amx_bf16()),
     ];
-    names.extend(detected.iter().filter(|(_, found)| *found).map(|(name, _)| *name));
+    names.extend(
+        detected
+            .iter()
+            .filter(|(_, found)| *found)
+            .map(|(name, _)| *name),
+    );
     names
 }
 
 #[cfg(target_arch = "aarch64")]
 fn feature_names() -> Vec<&'static str> {
-    if std::arch::is_aarch64_feature_detected!("neon") { vec!["neon"] } else { Vec::new() }
+    if std::arch::is_aarch64_feature_detected!("neon") {
+        vec!["neon"]
+    } else {
+        Vec::new()
+    }
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]

@@ -11,13 +11,19 @@ use rayon::prelude::*;
 const CHUNK: usize = 1 << 14;
 
 /// `out = a + b`.
-pub fn add<'o>(a: &[f32], b: &[f32], out: impl Into<Out<'o>>) -> Written {
+pub fn add<'o>(a: &[f32], b: &[f32], out: impl Into<Out<'o>>) -> Written<'o> {
     add_scaled(a, b, 1.0, out)
 }
 
 /// `out = a + factor * b`.
-pub fn add_scaled<'o>(a: &[f32], b: &[f32], factor: f32, out: impl Into<Out<'o>>) -> Written {
-    assert_eq!(a.len(), b.len(), "add: slices of {} and {} numbers", a.len(), b.len());
+pub fn add_scaled<'o>(a: &[f32], b: &[f32], factor: f32, out: impl Into<Out<'o>>) -> Written<'o> {
+    assert_eq!(
+        a.len(),
+        b.len(),
+        "add: slices of {} and {} numbers",
+        a.len(),
+        b.len()
+    );
     let out = out.into();
     out.expect_len(a.len(), "add");
     let isa = cpu::path().isa;
@@ -35,7 +41,13 @@ pub fn add_scaled<'o>(a: &[f32], b: &[f32], factor: f32, out: impl Into<Out<'o>>
 
 /// `x += factor * y`.
 pub fn add_scaled_assign(x: &mut [f32], y: &[f32], factor: f32) {
-    assert_eq!(x.len(), y.len(), "add_scaled_assign: {} and {} numbers", x.len(), y.len());
+    assert_eq!(
+        x.len(),
+        y.len(),
+        "add_scaled_assign: {} and {} numbers",
+        x.len(),
+        y.len()
+    );
     let isa = cpu::path().isa;
     let to = Shared(x.as_mut_ptr());
     in_chunks(y.len(), |start, len| {
@@ -51,7 +63,11 @@ pub fn add_scaled_assign(x: &mut [f32], y: &[f32], factor: f32) {
 /// Adds `bias` to every row of `bias.len()` numbers.
 pub fn add_bias(x: &mut [f32], bias: &[f32]) {
     let width = bias.len();
-    assert!(width > 0 && x.len() % width == 0, "add_bias: {} is not rows of {width}", x.len());
+    assert!(
+        width > 0 && x.len().is_multiple_of(width),
+        "add_bias: {} is not rows of {width}",
+        x.len()
+    );
     let isa = cpu::path().isa;
     let rows = (CHUNK / width).max(1);
     x.par_chunks_mut(rows * width).for_each(|group| {
@@ -78,7 +94,7 @@ pub fn sigmoid_scaled<'o>(
     scale: f32,
     bias: f32,
     out: impl Into<Out<'o>>,
-) -> Written {
+) -> Written<'o> {
     let out = out.into();
     out.expect_len(x.len(), "sigmoid_scaled");
     let isa = cpu::path().isa;
@@ -221,6 +237,10 @@ unsafe fn sigmoid_kernel<S: Simd>(
     let (scale, bias) = (S::splat(scale), S::splat(bias));
     // SAFETY: vectors cover exactly `len` numbers.
     unsafe {
-        for_vectors!(S, len, to, |i, load| S::fma(sigmoid::<S>(load!(from)), scale, bias))
+        for_vectors!(S, len, to, |i, load| S::fma(
+            sigmoid::<S>(load!(from)),
+            scale,
+            bias
+        ))
     }
 }

@@ -31,27 +31,44 @@ pub struct Epilogue<'a> {
 impl<'a> Epilogue<'a> {
     /// Only a bias.
     pub fn bias(bias: &'a [f32]) -> Self {
-        Epilogue { bias: Some(bias), ..Epilogue::default() }
+        Epilogue {
+            bias: Some(bias),
+            ..Epilogue::default()
+        }
     }
 
     /// A bias and an activation.
     pub fn activated(bias: &'a [f32], activation: Activation) -> Self {
-        Epilogue { bias: Some(bias), activation, ..Epilogue::default() }
+        Epilogue {
+            bias: Some(bias),
+            activation,
+            ..Epilogue::default()
+        }
     }
 
     /// A bias and a residual.
     pub fn residual(bias: &'a [f32], residual: &'a [f32]) -> Self {
-        Epilogue { bias: Some(bias), residual: Some(residual), ..Epilogue::default() }
+        Epilogue {
+            bias: Some(bias),
+            residual: Some(residual),
+            ..Epilogue::default()
+        }
     }
 
     /// Asserts the lengths for `columns` columns and an output of `len` numbers.
     pub(crate) fn check(&self, columns: usize, len: usize, kernel: &str) {
         for (name, slice) in [("bias", self.bias), ("scale", self.scale)] {
             let found = slice.map_or(columns, <[f32]>::len);
-            assert_eq!(found, columns, "{kernel}: {name} has {found} numbers, not {columns}");
+            assert_eq!(
+                found, columns,
+                "{kernel}: {name} has {found} numbers, not {columns}"
+            );
         }
         let found = self.residual.map_or(len, <[f32]>::len);
-        assert_eq!(found, len, "{kernel}: residual has {found} numbers, not {len}");
+        assert_eq!(
+            found, len,
+            "{kernel}: residual has {found} numbers, not {len}"
+        );
     }
 }
 
@@ -62,7 +79,11 @@ pub(crate) enum RowMap {
     Dense { stride: usize },
     /// Row `i` is position `(i / width, i % width)` of an image and goes to every second position
     /// of one twice as large, `offset` on from there; `channels` numbers per position.
-    Doubled { width: usize, channels: usize, offset: usize },
+    Doubled {
+        width: usize,
+        channels: usize,
+        offset: usize,
+    },
 }
 
 impl RowMap {
@@ -70,7 +91,11 @@ impl RowMap {
     fn start(self, row: usize) -> usize {
         match self {
             RowMap::Dense { stride } => row * stride,
-            RowMap::Doubled { width, channels, offset } => {
+            RowMap::Doubled {
+                width,
+                channels,
+                offset,
+            } => {
                 let (y, x) = (row / width, row % width);
                 (4 * y * width + 2 * x) * channels + offset
             }
@@ -97,7 +122,11 @@ pub(crate) struct Finish<'a> {
 #[derive(Clone, Copy)]
 pub(crate) enum Destination {
     /// f32; `add` also adds what is there.
-    F32 { start: *mut f32, map: RowMap, add: bool },
+    F32 {
+        start: *mut f32,
+        map: RowMap,
+        add: bool,
+    },
     /// bf16 rows, `stride` apart; all 32 columns are written, those that do not exist as zero.
     Bf16 { start: *mut u16, stride: usize },
 }
@@ -244,5 +273,11 @@ unsafe fn channels<S: Simd>(
 #[inline(always)]
 unsafe fn load_some<S: Simd>(p: *const f32, count: usize) -> S::V {
     // SAFETY: forwarded.
-    unsafe { if count == S::LANES { S::load(p) } else { S::load_partial(p, count) } }
+    unsafe {
+        if count == S::LANES {
+            S::load(p)
+        } else {
+            S::load_partial(p, count)
+        }
+    }
 }

@@ -24,8 +24,14 @@ const ERF: [f32; 14] = [
 ];
 
 /// `2^x` on `-0.5..=0.5`, relative error below 2e-7; constant term first.
-const EXP2: [f32; 6] =
-    [1.000_000_1, 0.693_147_2, 0.240_221_07, 0.055_503_27, 0.009_676_037, 0.001_340_043_3];
+const EXP2: [f32; 6] = [
+    1.000_000_1,
+    std::f32::consts::LN_2,
+    0.240_221_07,
+    0.055_503_27,
+    0.009_676_037,
+    0.001_340_043_3,
+];
 
 #[inline(always)]
 fn polynomial<S: Simd, const N: usize>(coefficients: &[f32; N], x: S::V) -> S::V {
@@ -39,10 +45,7 @@ fn polynomial<S: Simd, const N: usize>(coefficients: &[f32; N], x: S::V) -> S::V
 /// `2^x`, relative error below 3e-7; 0 below -160, infinity above 128, NaN for NaN.
 #[inline(always)]
 pub(crate) fn exp2<S: Simd>(x: S::V) -> S::V {
-    // The operand order of `max` and `min` lets NaN through.
-    let x = S::min(S::splat(129.0), S::max(S::splat(-160.0), x));
-    let whole = S::round(x);
-    let fraction = S::sub(x, whole);
+    let (whole, fraction) = S::split(x);
     S::scale2(polynomial::<S, 6>(&EXP2, fraction), whole)
 }
 
@@ -56,7 +59,11 @@ pub(crate) fn exp<S: Simd>(x: S::V) -> S::V {
 #[inline(always)]
 pub(crate) fn erf<S: Simd>(z: S::V) -> S::V {
     let squared = S::mul(z, z);
-    let mapped = S::fma(squared, S::splat(2.0 / (ERF_LIMIT * ERF_LIMIT)), S::splat(-1.0));
+    let mapped = S::fma(
+        squared,
+        S::splat(2.0 / (ERF_LIMIT * ERF_LIMIT)),
+        S::splat(-1.0),
+    );
     let inner = S::mul(z, polynomial::<S, 14>(&ERF, mapped));
     let limit = S::splat(ERF_LIMIT);
     let one = S::splat(1.0);
@@ -68,7 +75,11 @@ pub(crate) fn erf<S: Simd>(z: S::V) -> S::V {
 #[inline(always)]
 pub(crate) fn gelu<S: Simd>(x: S::V) -> S::V {
     let half = S::mul(x, S::splat(0.5));
-    S::fma(half, erf::<S>(S::mul(x, S::splat(std::f32::consts::FRAC_1_SQRT_2))), half)
+    S::fma(
+        half,
+        erf::<S>(S::mul(x, S::splat(std::f32::consts::FRAC_1_SQRT_2))),
+        half,
+    )
 }
 
 /// `1 / (1 + e^-x)`.

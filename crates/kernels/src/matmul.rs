@@ -1,12 +1,11 @@
-//! Products of activations with packed weights, and of two such products in a row (an MLP).
+//! Products of activations with packed weights.
 //!
 //! Work is cut into blocks of rows small enough for L2; a thread prepares a block's left operand
-//! once (normalising, gathering, converting to bf16) and then passes all panels by it. The hidden
-//! rows of an MLP never leave the cache.
+//! once (normalising, gathering, converting to bf16) and then passes all panels by it.
 
 use crate::buffers::Scratch;
 use crate::cpu::{self, Isa};
-use crate::epilogue::{Activation, Destination, Epilogue, Finish, RowMap, fetch_destination, finish};
+use crate::epilogue::{Destination, Epilogue, Finish, RowMap, fetch_destination, finish};
 use crate::output::{Out, Shared, Written};
 use crate::pack::PackedMatrix;
 use crate::product::{Block, Engine, Session};
@@ -40,9 +39,12 @@ pub fn matmul<'o>(
     weight: &PackedMatrix,
     epilogue: Epilogue<'_>,
     out: impl Into<Out<'o>>,
-) -> Written {
+) -> Written<'o> {
     a.check(weight.inputs(), "matmul");
-    let source = Plain { rows: a, width: weight.inputs() };
+    let source = Plain {
+        rows: a,
+        width: weight.inputs(),
+    };
     product_of(&source, a.count, weight, epilogue, out.into(), "matmul")
 }
 
@@ -53,24 +55,49 @@ pub fn matmul_norm<'o>(
     weight: &PackedMatrix,
     epilogue: Epilogue<'_>,
     out: impl Into<Out<'o>>,
-) -> Written {
+) -> Written<'o> {
     a.check(weight.inputs(), "matmul_norm");
-    assert_eq!(norm.gamma.len(), weight.inputs(), "matmul_norm: the norm has another width");
-    assert_eq!(norm.beta.len(), weight.inputs(), "matmul_norm: the norm has another width");
+    assert_eq!(
+        norm.gamma.len(),
+        weight.inputs(),
+        "matmul_norm: the norm has another width"
+    );
+    assert_eq!(
+        norm.beta.len(),
+        weight.inputs(),
+        "matmul_norm: the norm has another width"
+    );
     let source = Normalised { rows: a, norm };
-    product_of(&source, a.count, weight, epilogue, out.into(), "matmul_norm")
+    product_of(
+        &source,
+        a.count,
+        weight,
+        epilogue,
+        out.into(),
+        "matmul_norm",
+    )
 }
 
 /// `out[m, n] += epilogue(a[m, k] * weight[n, k]^T)`: a residual connection in place.
 pub fn matmul_add(a: Rows<'_>, weight: &PackedMatrix, epilogue: Epilogue<'_>, out: &mut [f32]) {
     a.check(weight.inputs(), "matmul_add");
-    let source = Plain { rows: a, width: weight.inputs() };
+    let source = Plain {
+        rows: a,
+        width: weight.inputs(),
+    };
     let len = a.count * weight.outputs();
-    assert_eq!(out.len(), len, "matmul_add: the output has {} numbers, not {len}", out.len());
+    assert_eq!(
+        out.len(),
+        len,
+        "matmul_add: the output has {} numbers, not {len}",
+        out.len()
+    );
     epilogue.check(weight.outputs(), len, "matmul_add");
     let to = Target {
         start: Shared(out.as_mut_ptr()),
-        map: RowMap::Dense { stride: weight.outputs() },
+        map: RowMap::Dense {
+            stride: weight.outputs(),
+        },
         add: true,
     };
     // SAFETY: lengths were checked, and an initialised `out` may be added to.
@@ -78,19 +105,25 @@ pub fn matmul_add(a: Rows<'_>, weight: &PackedMatrix, epilogue: Epilogue<'_>, ou
 }
 
 /// [`matmul`] for any source of rows.
-pub(crate) fn product_of(
+pub(crate) fn product_of<'o>(
     source: &impl RowSource,
     rows: usize,
     weight: &PackedMatrix,
     epilogue: Epilogue<'_>,
-    out: Out<'_>,
+    out: Out<'o>,
     kernel: &str,
-) -> Written {
+) -> Written<'o> {
     let len = rows * weight.outputs();
     out.expect_len(len, kernel);
     epilogue.check(weight.outputs(), len, kernel);
-    let map = RowMap::Dense { stride: weight.outputs() };
-    let to = Target { start: out.shared(), map, add: false };
+    let map = RowMap::Dense {
+        stride: weight.outputs(),
+    };
+    let to = Target {
+        start: out.shared(),
+        map,
+        add: false,
+    };
     // SAFETY: lengths were checked; every row and column of `out` is written.
     unsafe {
         product(source, rows, weight, &epilogue, to);
@@ -108,7 +141,7 @@ pub(crate) struct Target {
 }
 
 /// How a product is cut into tasks.
-struct Partition {
+pub(crate) struct Partition {
     rows_per_block: usize,
     blocks: usize,
     panels_per_chunk: usize,
@@ -116,26 +149,57 @@ struct Partition {
 }
 
 impl Partition {
-    fn new(engine: Engine, rows: usize, k: usize, panels: usize) -> Partition {
+    /// Whole rows per task.
+    pub fn by_rows(engine: Engine, rows: usize, k: usize) -> Partition {
+        Partition {
+            chunks: 1,
+            ..Partition::new(engine, rows, k, 1)
+        }
+    }
+
+    pub fn new(engine: Engine, rows: usize, k: usize, panels: usize) -> Partition {
         let threads = rayon::current_num_threads();
         let step = engine.row_step();
         let fitting = (BLOCK_BYTES / (engine.row_width() * k.max(1))).clamp(2 * step, 16 * step);
         if threads == 1 || rows * k * panels * PANEL < SERIAL {
             let rows_per_block = fitting.next_multiple_of(step);
             let blocks = rows.div_ceil(rows_per_block);
-            return Partition { rows_per_block, blocks, panels_per_chunk: panels, chunks: 1 };
+            return Partition {
+                rows_per_block,
+                blocks,
+                panels_per_chunk: panels,
+                chunks: 1,
+            };
         }
         let fewest = rows.div_ceil(fitting);
-        let even = if fewest < 8 * threads { fewest.next_multiple_of(threads) } else { fewest };
+        let even = if fewest < 8 * threads {
+            fewest.next_multiple_of(threads)
+        } else {
+            fewest
+        };
         let rows_per_block = rows.div_ceil(even.max(1)).next_multiple_of(step);
         let blocks = rows.div_ceil(rows_per_block);
-        let wanted = if blocks < 2 * threads && blocks % threads != 0 { 2 * threads } else { 1 };
+        let wanted = if blocks < 2 * threads && blocks % threads != 0 {
+            2 * threads
+        } else {
+            1
+        };
         let panels_per_chunk = panels.div_ceil(wanted).max(1);
-        Partition { rows_per_block, blocks, panels_per_chunk, chunks: panels.div_ceil(panels_per_chunk) }
+        Partition {
+            rows_per_block,
+            blocks,
+            panels_per_chunk,
+            chunks: panels.div_ceil(panels_per_chunk),
+        }
     }
 
     /// Runs `work(rows, panels)` for every task.
-    fn run(&self, rows: usize, panels: usize, work: impl Fn(Range<usize>, Range<usize>) + Sync) {
+    pub fn run(
+        &self,
+        rows: usize,
+        panels: usize,
+        work: impl Fn(Range<usize>, Range<usize>) + Sync,
+    ) {
         let task = |index: usize| {
             let (block, chunk) = (index / self.chunks, index % self.chunks);
             let (row, panel) = (block * self.rows_per_block, chunk * self.panels_per_chunk);
@@ -154,7 +218,7 @@ impl Partition {
 }
 
 /// The rows of one block in the format an engine takes.
-struct Left {
+pub(crate) struct Left {
     start: *const u8,
     stride: usize,
     /// Holds the rows if they are not used in place.
@@ -162,9 +226,18 @@ struct Left {
 }
 
 impl Left {
+    /// Rows in a workspace, already in the engine's format, `stride` elements apart.
+    pub fn in_memory(memory: Scratch, stride: usize) -> Left {
+        Left {
+            start: memory.view(),
+            stride,
+            _memory: Some(memory),
+        }
+    }
+
     /// # Safety
     /// `rows` are rows of `source`, which are `k` wide.
-    unsafe fn prepare(
+    pub unsafe fn prepare(
         engine: Engine,
         isa: Isa,
         source: &impl RowSource,
@@ -172,14 +245,21 @@ impl Left {
         k: usize,
     ) -> Left {
         // Rows a multiple of 4 KiB apart share one cache set: copying them is cheaper.
-        let in_place = source.in_place().filter(|(_, stride)| stride % 1024 != 0 || rows.len() == 1);
+        let in_place = source
+            .in_place()
+            .filter(|(_, stride)| stride % 1024 != 0 || rows.len() == 1);
         if let (Some((start, stride)), false) = (in_place, engine.bf16_rows()) {
             // SAFETY: the row exists.
             let start = unsafe { start.add(rows.start * stride) };
-            return Left { start: start.cast(), stride, _memory: None };
+            return Left {
+                start: start.cast(),
+                stride,
+                _memory: None,
+            };
         }
         let stride = engine.row_stride(k);
-        let mut memory = Scratch::bytes(engine.padded_rows(rows.len()) * stride * engine.row_width());
+        let mut memory =
+            Scratch::bytes(engine.padded_rows(rows.len()) * stride * engine.row_width());
         // SAFETY: the workspace has `stride >= k` numbers for every row.
         unsafe {
             if engine.bf16_rows() {
@@ -202,7 +282,7 @@ impl Left {
                 }
             }
         }
-        Left { start: memory.start::<f32>().cast_const().cast(), stride, _memory: Some(memory) }
+        Left::in_memory(memory, stride)
     }
 }
 
@@ -211,7 +291,7 @@ impl Left {
 /// # Safety
 /// `left` holds the rows; the epilogue and destination are valid for `first_row` and on.
 #[allow(clippy::too_many_arguments)]
-unsafe fn block_product(
+pub(crate) unsafe fn block_product(
     isa: Isa,
     left: &Left,
     rows: usize,
@@ -260,7 +340,9 @@ unsafe fn block_product(
     if panels.len() * panel_bytes <= RESIDENT_BYTES {
         // All panels stay in L2: whole rows of the output are written one after the other.
         for index in 0..steps {
-            panels.clone().for_each(|panel| tile(panel, index, Prefetch::NONE));
+            panels
+                .clone()
+                .for_each(|panel| tile(panel, index, Prefetch::NONE));
         }
     } else {
         // One panel at a time stays in L1 or L2 while the rows pass by; the next one is fetched.
@@ -268,7 +350,14 @@ unsafe fn block_product(
             let next = weight.panel(panel).wrapping_add(panel_bytes);
             for index in 0..steps {
                 let start = next.wrapping_add(index * panel_bytes / steps);
-                tile(panel, index, Prefetch { start, bytes: 128 / steps });
+                tile(
+                    panel,
+                    index,
+                    Prefetch {
+                        start,
+                        bytes: 128 / steps,
+                    },
+                );
             }
         }
     }
@@ -294,139 +383,22 @@ pub(crate) unsafe fn product(
         // SAFETY: tasks have disjoint rows or panels, hence disjoint parts of the target.
         unsafe {
             let left = Left::prepare(engine, isa, source, rows.clone(), weight.inputs());
-            let Target { start: Shared(start), map, add } = { to };
+            let Target {
+                start: Shared(start),
+                map,
+                add,
+            } = { to };
             let to = Destination::F32 { start, map, add };
-            block_product(isa, &left, rows.len(), weight, panels, epilogue, rows.start, to);
-        }
-    });
-}
-
-/// Two linear maps with an activation between them, as in every transformer block.
-#[derive(Clone, Copy, Debug)]
-pub struct Mlp<'a> {
-    /// Applied to the input rows first.
-    pub norm: Option<LayerNorm<'a>>,
-    /// `[hidden, inputs]`.
-    pub first: &'a PackedMatrix,
-    /// `[hidden]`.
-    pub first_bias: &'a [f32],
-    /// Between the two maps.
-    pub activation: Activation,
-    /// `[outputs, hidden]`.
-    pub second: &'a PackedMatrix,
-    /// `[outputs]`.
-    pub second_bias: &'a [f32],
-    /// ConvNeXt's gamma, `[outputs]`, multiplied to the result.
-    pub scale: Option<&'a [f32]>,
-}
-
-impl Mlp<'_> {
-    fn check(&self, x: Rows<'_>) {
-        x.check(self.first.inputs(), "mlp");
-        let widths = [
-            (self.first_bias.len(), self.first.outputs()),
-            (self.second.inputs(), self.first.outputs()),
-            (self.second_bias.len(), self.second.outputs()),
-            (self.scale.map_or(self.second.outputs(), <[f32]>::len), self.second.outputs()),
-            (self.norm.map_or(self.first.inputs(), |n| n.gamma.len()), self.first.inputs()),
-            (self.norm.map_or(self.first.inputs(), |n| n.beta.len()), self.first.inputs()),
-            (usize::from(self.first.engine == self.second.engine), 1),
-        ];
-        assert!(
-            widths.iter().all(|(found, wanted)| found == wanted),
-            "mlp: widths or precisions of {self:?} do not fit together"
-        );
-    }
-}
-
-/// `out[m, outputs] = mlp(x[m, inputs]) (+ residual)`; the hidden rows stay in the cache.
-pub fn mlp<'o>(
-    x: Rows<'_>,
-    mlp: &Mlp<'_>,
-    residual: Option<&[f32]>,
-    out: impl Into<Out<'o>>,
-) -> Written {
-    mlp.check(x);
-    let out = out.into();
-    let len = x.count * mlp.second.outputs();
-    out.expect_len(len, "mlp");
-    assert_eq!(residual.map_or(len, <[f32]>::len), len, "mlp: the residual has another length");
-    // SAFETY: lengths were checked; every row of `out` is written.
-    unsafe {
-        mlp_rows(x.data.as_ptr(), x.count, x.stride, mlp, residual, out.shared(), false);
-        out.written()
-    }
-}
-
-/// `x[m, inputs] += mlp(x)`: a transformer block's second half in place.
-pub fn mlp_add(x: &mut [f32], mlp: &Mlp<'_>) {
-    let width = mlp.second.outputs();
-    assert_eq!(width, mlp.first.inputs(), "mlp_add: outputs and inputs differ in width");
-    let count = x.len() / width;
-    mlp.check(Rows::dense(x, count));
-    let start = x.as_mut_ptr();
-    // SAFETY: lengths were checked; a task reads its rows before it writes them, and no others.
-    unsafe { mlp_rows(start, count, width, mlp, None, Shared(start), true) };
-}
-
-/// # Safety
-/// `x` has `count` rows of the first map's width, `stride` apart; `out` has room for the result and
-/// is initialised if it is to be added to. `x` may be `out`.
-unsafe fn mlp_rows(
-    x: *const f32,
-    count: usize,
-    stride: usize,
-    mlp: &Mlp<'_>,
-    residual: Option<&[f32]>,
-    out: Shared<f32>,
-    add: bool,
-) {
-    let isa = cpu::path().isa;
-    let engine = mlp.first.engine;
-    let (inputs, hidden) = (mlp.first.inputs(), mlp.first.outputs());
-    let middle = Epilogue::activated(mlp.first_bias, mlp.activation);
-    let last =
-        Epilogue { bias: Some(mlp.second_bias), scale: mlp.scale, residual, ..Epilogue::default() };
-    let map = RowMap::Dense { stride: mlp.second.outputs() };
-    let partition = Partition { chunks: 1, ..Partition::new(engine, count, hidden, 1) };
-    let x = Shared(x.cast_mut());
-    partition.run(count, 1, |rows, _| {
-        let _session = Session::new(engine);
-        let memory_stride = engine.row_stride(hidden);
-        let memory_rows = engine.padded_rows(rows.len());
-        let mut memory = Scratch::bytes(memory_rows * memory_stride * engine.row_width());
-        // SAFETY: only this task reads or writes these rows; the slice over them is dropped before
-        // they are written.
-        unsafe {
-            let left = {
-                let start = x.at(rows.start * stride);
-                let data = std::slice::from_raw_parts(start, (rows.len() - 1) * stride + inputs);
-                let view = Rows::strided(data, rows.len(), stride);
-                match mlp.norm {
-                    Some(norm) => {
-                        let source = Normalised { rows: view, norm };
-                        Left::prepare(engine, isa, &source, 0..rows.len(), inputs)
-                    }
-                    None => {
-                        let source = Plain { rows: view, width: inputs };
-                        Left::prepare(engine, isa, &source, 0..rows.len(), inputs)
-                    }
-                }
-            };
-            let to = if engine.bf16_rows() {
-                Destination::Bf16 { start: memory.start(), stride: memory_stride }
-            } else {
-                let map = RowMap::Dense { stride: memory_stride };
-                Destination::F32 { start: memory.start(), map, add: false }
-            };
-            let panels = 0..mlp.first.panels();
-            block_product(isa, &left, rows.len(), mlp.first, panels, &middle, 0, to);
-            let start = memory.start::<f32>().cast_const().cast();
-            let left = Left { start, stride: memory_stride, _memory: Some(memory) };
-            let Shared(start) = { out };
-            let to = Destination::F32 { start, map, add };
-            let panels = 0..mlp.second.panels();
-            block_product(isa, &left, rows.len(), mlp.second, panels, &last, rows.start, to);
+            block_product(
+                isa,
+                &left,
+                rows.len(),
+                weight,
+                panels,
+                epilogue,
+                rows.start,
+                to,
+            );
         }
     });
 }

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 const GROUP: usize = 1 << 14;
 
 /// `out[m, width] = norm(x)`; the variance is that of the whole row, as in PyTorch.
-pub fn layer_norm<'o>(x: Rows<'_>, norm: LayerNorm<'_>, out: impl Into<Out<'o>>) -> Written {
+pub fn layer_norm<'o>(x: Rows<'_>, norm: LayerNorm<'_>, out: impl Into<Out<'o>>) -> Written<'o> {
     layer_norm_activated(x, norm, Activation::None, out)
 }
 
@@ -23,26 +23,37 @@ pub fn layer_norm_activated<'o>(
     norm: LayerNorm<'_>,
     activation: Activation,
     out: impl Into<Out<'o>>,
-) -> Written {
+) -> Written<'o> {
     let width = norm.gamma.len();
-    assert_eq!(norm.beta.len(), width, "layer_norm: gamma and beta differ in length");
+    assert_eq!(
+        norm.beta.len(),
+        width,
+        "layer_norm: gamma and beta differ in length"
+    );
     x.check(width, "layer_norm");
     let out = out.into();
     out.expect_len(x.count * width, "layer_norm");
     let isa = cpu::path().isa;
     let to: Shared<f32> = out.shared();
     let rows = (GROUP / width.max(1)).max(1);
-    (0..x.count.div_ceil(rows)).into_par_iter().for_each(|group| {
-        let (first, last) = (group * rows, x.count.min((group + 1) * rows));
-        // SAFETY: rows `first..last` exist in both; groups write different rows.
-        unsafe {
-            for row in first..last {
-                let from = x.data[row * x.stride..][..width].as_ptr();
-                normalise_row(isa, from, &norm, to.at(row * width));
+    (0..x.count.div_ceil(rows))
+        .into_par_iter()
+        .for_each(|group| {
+            let (first, last) = (group * rows, x.count.min((group + 1) * rows));
+            // SAFETY: rows `first..last` exist in both; groups write different rows.
+            unsafe {
+                for row in first..last {
+                    let from = x.data[row * x.stride..][..width].as_ptr();
+                    normalise_row(isa, from, &norm, to.at(row * width));
+                }
+                activate_in_place(
+                    isa,
+                    activation,
+                    to.at(first * width),
+                    (last - first) * width,
+                );
             }
-            activate_in_place(isa, activation, to.at(first * width), (last - first) * width);
-        }
-    });
+        });
     // SAFETY: every row was written.
     unsafe { out.written() }
 }
@@ -50,7 +61,11 @@ pub fn layer_norm_activated<'o>(
 /// Softmax of each row of `width` numbers, in place. Rows with NaN or plus infinity, or with nothing
 /// but minus infinity, become NaN.
 pub fn softmax_rows(x: &mut [f32], width: usize) {
-    assert!(width > 0 && x.len() % width == 0, "softmax_rows: {} is not rows of {width}", x.len());
+    assert!(
+        width > 0 && x.len().is_multiple_of(width),
+        "softmax_rows: {} is not rows of {width}",
+        x.len()
+    );
     let isa = cpu::path().isa;
     let rows = (GROUP / width).max(1);
     x.par_chunks_mut(rows * width).for_each(|group| {
@@ -73,7 +88,9 @@ simd_fn!(
 unsafe fn softmax_kernel<S: Simd>(row: &mut [f32]) {
     const SCALE: f32 = std::f32::consts::LOG2_E;
     let whole = row.len() - row.len() % S::LANES;
-    let largest = row.iter().fold(f32::NEG_INFINITY, |m, &x| if x > m { x } else { m });
+    let largest = row
+        .iter()
+        .fold(f32::NEG_INFINITY, |m, &x| if x > m { x } else { m });
     let (scale, offset) = (S::splat(SCALE), S::splat(-largest * SCALE));
     let start = row.as_mut_ptr();
     let mut total = S::splat(0.0);

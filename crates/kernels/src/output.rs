@@ -12,16 +12,22 @@ pub struct Out<'a> {
     borrowed: PhantomData<&'a mut f32>,
 }
 
-/// Proof that a kernel has written all of a destination; only kernels make it.
+/// Proof that a kernel has written all of the destination borrowed for `'a`; only kernels make it.
 #[derive(Debug)]
-pub struct Written {
+pub struct Written<'a> {
     start: *const f32,
     len: usize,
+    /// Invariant in `'a`: a proof cannot pass for one about another borrow.
+    borrowed: PhantomData<fn(&'a ()) -> &'a ()>,
 }
 
 impl<'a> From<&'a mut [f32]> for Out<'a> {
     fn from(slice: &'a mut [f32]) -> Self {
-        Out { start: slice.as_mut_ptr(), len: slice.len(), borrowed: PhantomData }
+        Out {
+            start: slice.as_mut_ptr(),
+            len: slice.len(),
+            borrowed: PhantomData,
+        }
     }
 }
 
@@ -39,11 +45,15 @@ impl<'a, const N: usize> From<&'a mut [f32; N]> for Out<'a> {
 
 impl<'a> From<&'a mut [MaybeUninit<f32>]> for Out<'a> {
     fn from(slice: &'a mut [MaybeUninit<f32>]) -> Self {
-        Out { start: slice.as_mut_ptr().cast(), len: slice.len(), borrowed: PhantomData }
+        Out {
+            start: slice.as_mut_ptr().cast(),
+            len: slice.len(),
+            borrowed: PhantomData,
+        }
     }
 }
 
-impl Out<'_> {
+impl<'a> Out<'a> {
     /// The number of f32 to write.
     pub fn len(&self) -> usize {
         self.len
@@ -61,15 +71,23 @@ impl Out<'_> {
 
     /// Asserts the length a kernel is about to write.
     pub(crate) fn expect_len(&self, len: usize, kernel: &str) {
-        assert_eq!(self.len, len, "{kernel}: the output has {} numbers, not {len}", self.len);
+        assert_eq!(
+            self.len, len,
+            "{kernel}: the output has {} numbers, not {len}",
+            self.len
+        );
     }
 
     /// Declares the destination written.
     ///
     /// # Safety
     /// Every number of the destination has been written.
-    pub(crate) unsafe fn written(self) -> Written {
-        Written { start: self.start, len: self.len }
+    pub(crate) unsafe fn written(self) -> Written<'a> {
+        Written {
+            start: self.start,
+            len: self.len,
+            borrowed: PhantomData,
+        }
     }
 }
 
@@ -83,7 +101,7 @@ impl Out<'_> {
 ///
 /// # Panics
 /// If the proof returned is about another destination.
-pub fn collect(len: usize, kernel: impl FnOnce(Out<'_>) -> Written) -> Vec<f32> {
+pub fn collect(len: usize, kernel: impl for<'a> FnOnce(Out<'a>) -> Written<'a>) -> Vec<f32> {
     let mut vec: Vec<f32> = Vec::with_capacity(len);
     let spare = &mut vec.spare_capacity_mut()[..len];
     let start: *const f32 = spare.as_ptr().cast();
@@ -92,8 +110,8 @@ pub fn collect(len: usize, kernel: impl FnOnce(Out<'_>) -> Written) -> Vec<f32> 
         written.start == start && written.len == len,
         "collect: the kernel wrote elsewhere"
     );
-    // SAFETY: `Written` for exactly this memory proves that a kernel wrote all `len` numbers, and
-    // `len` is within the capacity.
+    // SAFETY: a `Written` of the lifetime made up for this call and for exactly this memory proves
+    // that a kernel wrote all `len` numbers, and `len` is within the capacity.
     unsafe { vec.set_len(len) };
     vec
 }

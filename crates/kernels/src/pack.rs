@@ -35,7 +35,10 @@ impl PackedMatrix {
         let panel_len = engine.panel_len(inputs).max(1);
         let memory = if engine.bf16_panels() {
             let mut memory = Aligned::zeros::<u16>(len);
-            for (panel, to) in memory.numbers::<u16>()[..len].chunks_exact_mut(panel_len).enumerate() {
+            for (panel, to) in memory.numbers::<u16>()[..len]
+                .chunks_exact_mut(panel_len)
+                .enumerate()
+            {
                 for (lane, n) in columns(panel).enumerate() {
                     for k in 0..inputs {
                         let value = crate::simd::to_bf16(weight[n * inputs + k]);
@@ -46,7 +49,10 @@ impl PackedMatrix {
             memory
         } else {
             let mut memory = Aligned::zeros::<f32>(len);
-            for (panel, to) in memory.numbers::<f32>()[..len].chunks_exact_mut(panel_len).enumerate() {
+            for (panel, to) in memory.numbers::<f32>()[..len]
+                .chunks_exact_mut(panel_len)
+                .enumerate()
+            {
                 for (lane, n) in columns(panel).enumerate() {
                     for k in 0..inputs {
                         to[k * PANEL + lane] = weight[n * inputs + k];
@@ -55,7 +61,12 @@ impl PackedMatrix {
             }
             memory
         };
-        PackedMatrix { engine, outputs, inputs, memory }
+        PackedMatrix {
+            engine,
+            outputs,
+            inputs,
+            memory,
+        }
     }
 
     /// The number of output channels, `n`.
@@ -70,7 +81,11 @@ impl PackedMatrix {
 
     /// The precision products with this weight have.
     pub fn precision(&self) -> Precision {
-        if self.engine.bf16_panels() { Precision::Bf16 } else { Precision::F32 }
+        if self.engine.bf16_panels() {
+            Precision::Bf16
+        } else {
+            Precision::F32
+        }
     }
 
     /// The number of panels.

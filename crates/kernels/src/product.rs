@@ -70,7 +70,11 @@ impl Engine {
 
     /// The depth of a panel in elements, zero-padded beyond `k`.
     pub fn padded_k(self, k: usize) -> usize {
-        if self.bf16_panels() { k.next_multiple_of(32) } else { k }
+        if self.bf16_panels() {
+            k.next_multiple_of(32)
+        } else {
+            k
+        }
     }
 
     /// Elements of one panel of depth `k`.
@@ -93,7 +97,7 @@ impl Engine {
         match self {
             Engine::F32(isa) => match isa {
                 #[cfg(target_arch = "x86_64")]
-                Isa::Avx512 => 14,
+                Isa::Avx512 | Isa::Avx512Bf16 => 14,
                 _ => 12,
             },
             Engine::Widen(_) => 12,
@@ -208,7 +212,9 @@ impl Session {
     /// Prepares this thread.
     pub fn new(engine: Engine) -> Session {
         #[cfg(target_arch = "x86_64")]
-        let session = Session { _tiles: (engine == Engine::Amx).then(amx::Tiles::configure) };
+        let session = Session {
+            _tiles: (engine == Engine::Amx).then(amx::Tiles::configure),
+        };
         #[cfg(not(target_arch = "x86_64"))]
         let session = {
             let _ = engine;
@@ -243,7 +249,10 @@ unsafe fn multiply_add_kernel<S: Simd>(rounds: usize) -> (f32, usize) {
             *sum = S::fma(*sum, factor, factor);
         }
     }
-    (sums.into_iter().map(S::sum).sum(), rounds * 10 * S::LANES * 2)
+    (
+        sums.into_iter().map(S::sum).sum(),
+        rounds * 10 * S::LANES * 2,
+    )
 }
 simd_fn!(
     /// Runs `10 * rounds` multiply-adds on registers alone: their sum and the number of operations.

@@ -20,24 +20,46 @@ pub struct RotaryTable<'a> {
 /// a row. The last `exclude` tokens (object pointers) are left alone.
 pub fn rotary(x: &mut [f32], dim: usize, table: RotaryTable<'_>, exclude: usize) {
     let half = dim / 2;
-    assert!(dim > 0 && dim % 2 == 0, "rotary: the width {dim} is not even");
-    assert_eq!(x.len() % dim, 0, "rotary: {} numbers are not tokens of {dim}", x.len());
-    assert_eq!(table.cos.len(), table.sin.len(), "rotary: cosines and sines differ in number");
-    assert_eq!(table.cos.len() % half, 0, "rotary: the table's rows are not of {half} angles");
+    assert!(
+        dim > 0 && dim.is_multiple_of(2),
+        "rotary: the width {dim} is not even"
+    );
+    assert_eq!(
+        x.len() % dim,
+        0,
+        "rotary: {} numbers are not tokens of {dim}",
+        x.len()
+    );
+    assert_eq!(
+        table.cos.len(),
+        table.sin.len(),
+        "rotary: cosines and sines differ in number"
+    );
+    assert_eq!(
+        table.cos.len() % half,
+        0,
+        "rotary: the table's rows are not of {half} angles"
+    );
     let (tokens, positions) = (x.len() / dim, table.cos.len() / half);
-    assert!(exclude <= tokens, "rotary: {exclude} of {tokens} tokens excluded");
+    assert!(
+        exclude <= tokens,
+        "rotary: {exclude} of {tokens} tokens excluded"
+    );
     let isa = cpu::path().isa;
     let turned = &mut x[..(tokens - exclude) * dim];
     assert!(positions > 0 || turned.is_empty(), "rotary: an empty table");
     const TOKENS: usize = 64;
-    turned.par_chunks_mut(TOKENS * dim).enumerate().for_each(|(group, tokens)| {
-        for (i, token) in tokens.chunks_exact_mut(dim).enumerate() {
-            let row = (group * TOKENS + i) % positions * half;
-            let (cos, sin) = (&table.cos[row..row + half], &table.sin[row..row + half]);
-            // SAFETY: no requirement beyond the instruction set.
-            unsafe { turn(isa, token, cos, sin) };
-        }
-    });
+    turned
+        .par_chunks_mut(TOKENS * dim)
+        .enumerate()
+        .for_each(|(group, tokens)| {
+            for (i, token) in tokens.chunks_exact_mut(dim).enumerate() {
+                let row = (group * TOKENS + i) % positions * half;
+                let (cos, sin) = (&table.cos[row..row + half], &table.sin[row..row + half]);
+                // SAFETY: no requirement beyond the instruction set.
+                unsafe { turn(isa, token, cos, sin) };
+            }
+        });
 }
 
 simd_fn!(

@@ -20,14 +20,27 @@ impl<'a> Rows<'a> {
     /// # Panics
     /// If `data` cannot be divided into `count` equal rows.
     pub fn dense(data: &'a [f32], count: usize) -> Self {
-        let stride = if count == 0 { 0 } else { data.len() / count };
-        assert_eq!(data.len(), stride * count, "Rows: {} numbers are not {count} rows", data.len());
-        Rows { data, count, stride }
+        let stride = data.len().checked_div(count).unwrap_or(0);
+        assert_eq!(
+            data.len(),
+            stride * count,
+            "Rows: {} numbers are not {count} rows",
+            data.len()
+        );
+        Rows {
+            data,
+            count,
+            stride,
+        }
     }
 
     /// `count` rows, `stride` numbers apart.
     pub fn strided(data: &'a [f32], count: usize, stride: usize) -> Self {
-        Rows { data, count, stride }
+        Rows {
+            data,
+            count,
+            stride,
+        }
     }
 
     /// Asserts that every row has `width` numbers.
@@ -150,10 +163,16 @@ unsafe fn normalise_kernel<S: Simd>(from: *const f32, norm: &LayerNorm, to: *mut
         let factor = S::splat(1.0 / (variance / width as f32 + norm.eps).sqrt());
         for i in (0..whole).step_by(S::LANES) {
             let d = S::mul(S::sub(S::load(from.add(i)), centre), factor);
-            S::store(to.add(i), S::fma(d, S::load(gamma.add(i)), S::load(beta.add(i))));
+            S::store(
+                to.add(i),
+                S::fma(d, S::load(gamma.add(i)), S::load(beta.add(i))),
+            );
         }
         if rest > 0 {
-            let d = S::mul(S::sub(S::load_partial(from.add(whole), rest), centre), factor);
+            let d = S::mul(
+                S::sub(S::load_partial(from.add(whole), rest), centre),
+                factor,
+            );
             let scaled = S::fma(
                 d,
                 S::load_partial(gamma.add(whole), rest),
@@ -180,12 +199,7 @@ simd_fn!(
 /// # Safety
 /// As [`row_to_bf16`].
 #[inline(always)]
-unsafe fn bf16_kernel<S: Simd>(
-    from: *const f32,
-    width: usize,
-    to: *mut u16,
-    padded: usize,
-) {
+unsafe fn bf16_kernel<S: Simd>(from: *const f32, width: usize, to: *mut u16, padded: usize) {
     let whole = width - width % S::LANES;
     // SAFETY: whole vectors end at `whole`; the last is converted in a buffer of its own.
     unsafe {

@@ -13,11 +13,11 @@ mod avx512;
 mod neon;
 mod portable;
 
-#[cfg(target_arch = "x86_64")]
-pub(crate) use {avx2::Avx2, avx512::Avx512};
 #[cfg(target_arch = "aarch64")]
 pub(crate) use neon::Neon;
 pub(crate) use portable::{Portable, to_bf16};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use {avx2::Avx2, avx512::Avx512};
 
 /// Columns of one packed panel: every instruction set's product kernel works on panels this wide.
 pub(crate) const PANEL: usize = 32;
@@ -49,7 +49,10 @@ pub(crate) struct Prefetch {
 
 impl Prefetch {
     /// Nothing.
-    pub const NONE: Prefetch = Prefetch { start: std::ptr::null(), bytes: 0 };
+    pub const NONE: Prefetch = Prefetch {
+        start: std::ptr::null(),
+        bytes: 0,
+    };
 }
 
 /// A vector of f32 and what the kernels do with it.
@@ -71,11 +74,19 @@ pub(crate) trait Simd: Copy {
     /// The smaller; `b` if either is NaN (NEON: NaN).
     fn min(a: Self::V, b: Self::V) -> Self::V;
     fn round(a: Self::V) -> Self::V;
-    /// `a * 2^n` for an integral `n` in -160..=128.
+    /// `a * 2^n` for an `n` from [`Simd::split`].
     fn scale2(a: Self::V, n: Self::V) -> Self::V;
+    /// The nearest integer and the rest, for `2^x`: integers beyond -160..=129 may be replaced by
+    /// those; the rest of infinities is 0.
+    #[inline(always)]
+    fn split(a: Self::V) -> (Self::V, Self::V) {
+        // The operand order of `max` and `min` lets NaN through.
+        let a = Self::min(Self::splat(129.0), Self::max(Self::splat(-160.0), a));
+        let whole = Self::round(a);
+        (whole, Self::sub(a, whole))
+    }
     /// Lanes of `yes` where `a >= b`, else of `no`.
     fn select_ge(a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V;
-    fn abs(a: Self::V) -> Self::V;
     fn sum(a: Self::V) -> f32;
     fn largest(a: Self::V) -> f32;
 
@@ -157,7 +168,14 @@ macro_rules! simd_fn {
             #[allow(clippy::too_many_arguments)]
             unsafe fn avx512($($arg: $ty),*) $(-> $ret)? {
                 // SAFETY: the caller vouches for the kernel's arguments.
-                unsafe { $kernel::<$crate::simd::Avx512>($($arg),*) }
+                unsafe { $kernel::<$crate::simd::Avx512<false>>($($arg),*) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]
+            #[allow(clippy::too_many_arguments)]
+            unsafe fn avx512_bf16($($arg: $ty),*) $(-> $ret)? {
+                // SAFETY: the caller vouches for the kernel's arguments.
+                unsafe { $kernel::<$crate::simd::Avx512<true>>($($arg),*) }
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
@@ -172,6 +190,8 @@ macro_rules! simd_fn {
                 match isa {
                     #[cfg(target_arch = "x86_64")]
                     Isa::Avx512 => avx512($($arg),*),
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Avx512Bf16 => avx512_bf16($($arg),*),
                     #[cfg(target_arch = "x86_64")]
                     Isa::Avx2 => avx2($($arg),*),
                     #[cfg(target_arch = "aarch64")]

@@ -23,7 +23,9 @@ impl Numbers {
     }
 
     pub fn vec(&mut self, len: usize) -> Vec<f32> {
-        (0..len).map(|_| (self.next() >> 40) as f32 / (1 << 23) as f32 - 1.0).collect()
+        (0..len)
+            .map(|_| (self.next() >> 40) as f32 / (1 << 23) as f32 - 1.0)
+            .collect()
     }
 
     /// One of `low..=high`.

@@ -29,9 +29,9 @@ mod video_predictor;
 
 pub use error::{Error, Result};
 pub use image_predictor::{ImageOptions, ImagePrediction, ImagePredictor, ImagePrompt};
-pub use masklet_model::MaskChoice;
 pub use masklet_model::config::{Preset, Sam2Config};
 pub use masklet_model::memory_bank::Direction;
+pub use masklet_model::{Compute, MaskChoice, Precision};
 pub use model::Model;
 pub use prompt::{BoxPrompt, Click, clicks_from_labels};
 pub use video_predictor::{

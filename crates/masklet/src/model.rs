@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use masklet_model::config::{Preset, Sam2Config};
-use masklet_model::{LoadedModel, Sam2};
+use masklet_model::{Compute, LoadedModel, Precision, Sam2};
 
 use crate::Result;
 
@@ -14,7 +14,7 @@ use crate::Result;
 pub struct Model {
     network: Arc<Sam2>,
     preset: Option<Preset>,
-    device: Device,
+    compute: Compute,
 }
 
 impl Model {
@@ -24,35 +24,38 @@ impl Model {
     /// # Errors
     /// If the file is not a checkpoint of a known model; the message says what was found.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::open_as(path, None)
+        Self::open_as(path, None, Compute::default())
     }
 
-    /// [`Self::open`], and the checkpoint must be the model that `expected` names.
+    /// [`Self::open`] with choices: the checkpoint must be the model that `expected` names, and it
+    /// computes as `compute` says.
     ///
     /// # Errors
     /// As [`Self::open`], and if the checkpoint is another model.
-    pub fn open_as(path: impl AsRef<Path>, expected: Option<Preset>) -> Result<Self> {
-        let device = Device::flex();
-        let loaded = LoadedModel::open(path, expected, &device)?;
-        Ok(Self::from_loaded(loaded, device))
+    pub fn open_as(
+        path: impl AsRef<Path>,
+        expected: Option<Preset>,
+        compute: Compute,
+    ) -> Result<Self> {
+        let loaded = LoadedModel::open(path, expected, &compute)?;
+        Ok(Self::from_loaded(loaded, compute))
     }
 
     /// A model of the given configuration with random parameters: for tests and benchmarks.
     ///
     /// # Errors
     /// If the configuration is invalid.
-    pub fn random(config: &Sam2Config, seed: u64) -> Result<Self> {
-        let device = Device::flex();
-        let loaded = LoadedModel::random(config, seed, &device)?;
-        Ok(Self::from_loaded(loaded, device))
+    pub fn random(config: &Sam2Config, seed: u64, compute: Compute) -> Result<Self> {
+        let loaded = LoadedModel::random(config, seed, &compute)?;
+        Ok(Self::from_loaded(loaded, compute))
     }
 
-    /// A model around a network that was built or loaded onto `device`.
-    pub fn from_loaded(loaded: LoadedModel, device: Device) -> Self {
+    /// A model around a network that was built or loaded for `compute`.
+    pub fn from_loaded(loaded: LoadedModel, compute: Compute) -> Self {
         Self {
             network: Arc::new(loaded.network),
             preset: loaded.preset,
-            device,
+            compute,
         }
     }
 
@@ -76,8 +79,13 @@ impl Model {
         self.preset.map_or("custom", Preset::name)
     }
 
+    /// What its products on the CPU are computed in.
+    pub fn precision(&self) -> Precision {
+        self.compute.precision
+    }
+
     /// The device it computes on.
     pub fn device(&self) -> &Device {
-        &self.device
+        &self.compute.device
     }
 }

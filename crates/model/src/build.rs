@@ -9,7 +9,7 @@ use crate::config::{ConfigError, Preset, Sam2Config};
 use crate::params::{ParamSource, ParameterName};
 use crate::sam2::Sam2;
 use crate::weights::{Checkpoint, WeightsError, check_model_name, detect};
-use masklet_kernels::Precision;
+use masklet_kernels::{Precision, bf16_native};
 
 /// Why a network cannot be built.
 #[derive(Debug, Error)]
@@ -45,6 +45,15 @@ impl Compute {
             device: Device::flex(),
             precision,
         }
+    }
+
+    /// The CPU, in bf16 where the processor multiplies it natively, else in f32.
+    pub fn fastest_cpu() -> Self {
+        Self::cpu(if bf16_native() {
+            Precision::Bf16
+        } else {
+            Precision::F32
+        })
     }
 }
 

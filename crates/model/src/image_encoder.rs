@@ -14,8 +14,8 @@ use hiera::Hiera;
 /// Trunk and neck.
 #[derive(Module, Debug)]
 pub(crate) struct ImageEncoder {
-    trunk: Hiera,
-    neck: FpnNeck,
+    pub(crate) trunk: Hiera,
+    pub(crate) neck: FpnNeck,
 }
 
 impl ImageEncoder {

@@ -25,6 +25,8 @@ pub mod memory_bank;
 mod memory_encoder;
 mod ops;
 mod params;
+#[cfg(test)]
+mod parity;
 mod position_encoding;
 mod prompt_encoder;
 mod sam2;

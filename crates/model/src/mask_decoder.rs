@@ -38,18 +38,18 @@ pub struct DecodedMasks {
 }
 
 /// Everything the decoder computes before a choice is made; index 0 is the single mask.
-struct AllMasks {
-    logits: Tensor<4>,
-    iou: Tensor<2>,
-    object_score: Tensor<2>,
-    tokens: Tensor<3>,
+pub(crate) struct AllMasks {
+    pub(crate) logits: Tensor<4>,
+    pub(crate) iou: Tensor<2>,
+    pub(crate) object_score: Tensor<2>,
+    pub(crate) tokens: Tensor<3>,
 }
 
 /// Two-way attention between tokens and image, then masks as products of token embeddings with
 /// the upscaled image.
 #[derive(Module, Debug)]
 pub(crate) struct MaskDecoder {
-    transformer: TwoWayTransformer,
+    pub(crate) transformer: TwoWayTransformer,
     object_score_token: Param<Tensor<2>>,
     iou_token: Param<Tensor<2>>,
     mask_tokens: Param<Tensor<2>>,
@@ -60,11 +60,11 @@ pub(crate) struct MaskDecoder {
     project_stride8: Linear,
     hypernetworks: Vec<Mlp>,
     iou_head: Mlp,
-    object_score_head: Mlp,
+    pub(crate) object_score_head: Mlp,
     #[module(skip)]
     iou_sigmoid: bool,
     #[module(skip)]
-    fallback: Option<StabilityFallback>,
+    pub(crate) fallback: Option<StabilityFallback>,
 }
 
 impl MaskDecoder {
@@ -156,7 +156,7 @@ impl MaskDecoder {
         }
     }
 
-    fn decode_all(
+    pub(crate) fn decode_all(
         &self,
         embedding: Tensor<4>,
         positions: Tensor<3>,
@@ -185,7 +185,7 @@ impl MaskDecoder {
     }
 
     /// Output tokens, then prompt tokens: `[batch, 2 + masks + points, hidden_dim]`.
-    fn tokens(&self, sparse: Option<Tensor<3>>, batch: usize) -> Tensor<3> {
+    pub(crate) fn tokens(&self, sparse: Option<Tensor<3>>, batch: usize) -> Tensor<3> {
         let output = Tensor::cat(
             vec![
                 self.object_score_token.val(),
@@ -204,7 +204,11 @@ impl MaskDecoder {
     }
 
     /// To stride 4 with the skip connections: `[batch, 4·grid, 4·grid, hidden_dim/8]`.
-    fn upscale(&self, image: Tensor<4>, [stride4, stride8]: [Tensor<4>; 2]) -> Tensor<4> {
+    pub(crate) fn upscale(
+        &self,
+        image: Tensor<4>,
+        [stride4, stride8]: [Tensor<4>; 2],
+    ) -> Tensor<4> {
         let x = self.upscale1.forward_add(image, stride8);
         let x = self.upscale_norm.forward_then(x, Activation::Gelu);
         Activation::Gelu.apply(self.upscale2.forward_add(x, stride4))
@@ -226,25 +230,14 @@ impl MaskDecoder {
 
 /// Keeps the single mask where it is stable, and takes the candidate with the highest predicted
 /// IoU where it is not. Returns logits `[batch, 1, h, w]` and IoU `[batch, 1]`.
-fn stable_or_best(
+pub(crate) fn stable_or_best(
     logits: Tensor<4>,
     iou: Tensor<2>,
     fallback: StabilityFallback,
 ) -> (Tensor<4>, Tensor<2>) {
     let [batch, masks, height, width] = logits.dims();
     let single = logits.clone().narrow(1, 0, 1);
-    let area = |above: f32| {
-        single
-            .clone()
-            .greater_elem(above)
-            .float()
-            .reshape([batch, height * width])
-            .sum_dim(1)
-    };
-    let (inner, outer) = (area(fallback.delta), area(-fallback.delta));
-    // An empty mask is stable; `inner` is 0 there too.
-    let stability = (inner + outer.clone().equal_elem(0.0).float()) / outer.clamp_min(1.0);
-    let stable = stability.greater_equal_elem(fallback.threshold);
+    let stable = stability(single.clone(), fallback.delta).greater_equal_elem(fallback.threshold);
 
     let candidates = iou.clone().narrow(1, 1, masks - 1);
     let best = candidates.argmax(1).add_scalar(1);
@@ -257,6 +250,18 @@ fn stable_or_best(
         best_logits.mask_where(keep, single),
         best_iou.mask_where(stable, iou.narrow(1, 0, 1)),
     )
+}
+
+/// How little the area of each mask `[batch, masks, h, w]` depends on the threshold: the area above
+/// `delta` divided by the area above `-delta`, `[batch, masks]`.
+pub(crate) fn stability(logits: Tensor<4>, delta: f32) -> Tensor<2> {
+    let [batch, masks, height, width] = logits.dims();
+    let logits = logits.reshape([batch, masks, height * width]);
+    let area = |above: f32| logits.clone().greater_elem(above).float().sum_dim(2);
+    let (inner, outer) = (area(delta), area(-delta));
+    // An empty mask is stable; `inner` is 0 there too.
+    let stability = (inner + outer.clone().equal_elem(0.0).float()) / outer.clamp_min(1.0);
+    stability.reshape([batch, masks])
 }
 
 /// The mask with index `which` `[batch, 1]` of each object.

@@ -26,17 +26,17 @@ pub struct MemoryTokens {
 /// L layers of self-attention, cross-attention to the memories, and an MLP.
 #[derive(Module, Debug)]
 pub(crate) struct MemoryAttention {
-    layers: Vec<MemoryAttentionLayer>,
+    pub(crate) layers: Vec<MemoryAttentionLayer>,
     norm: LayerNorm,
     #[module(skip)]
-    geometry: Geometry,
+    pub(crate) geometry: Geometry,
 }
 
 /// What does not depend on parameters: positions and rotations of the grid's tokens.
 #[derive(Debug, Clone)]
-struct Geometry {
+pub(crate) struct Geometry {
     /// Sine positions, weighted, `[1, grid·grid, hidden_dim]`.
-    positions: Tensor<3>,
+    pub(crate) positions: Tensor<3>,
     rotary: RotaryTable,
     heads: usize,
 }
@@ -87,7 +87,7 @@ impl MemoryAttention {
 }
 
 #[derive(Module, Debug)]
-struct MemoryAttentionLayer {
+pub(crate) struct MemoryAttentionLayer {
     norm1: LayerNorm,
     self_attention: Projections,
     norm2: LayerNorm,
@@ -119,7 +119,7 @@ impl MemoryAttentionLayer {
 
     /// `x` and the result are `[batch, grid·grid, hidden_dim]`; `keys` are the memory tokens with
     /// their positions.
-    fn forward(
+    pub(crate) fn forward(
         &self,
         x: Tensor<3>,
         keys: &Tensor<3>,

@@ -1,7 +1,7 @@
 //! The memory encoder: a frame's features and its mask become a spatial memory (paper, section 4).
 
 use burn::module::{Module, Param};
-use burn::tensor::{Tensor, activation::sigmoid};
+use burn::tensor::Tensor;
 
 use crate::config::{MemoryEncoderConfig, Sam2Config};
 use crate::ops::{
@@ -67,16 +67,28 @@ impl MemoryEncoder {
         mask_logits: Tensor<4>,
         encoding: MaskEncoding,
     ) -> Tensor<4> {
+        let mask = self.embed_mask(mask_logits, encoding);
+        let fused = self.fuse(features, mask);
+        self.out.forward(fused)
+    }
+
+    /// `[batch, size, size, 1]` → `[batch, grid, grid, hidden_dim]`.
+    pub(crate) fn embed_mask(&self, logits: Tensor<4>, encoding: MaskEncoding) -> Tensor<4> {
+        let (scale, bias) = (self.sigmoid_scale, self.sigmoid_bias);
         let mask = match encoding {
-            MaskEncoding::Soft => sigmoid(mask_logits),
-            MaskEncoding::Hard => mask_logits.greater_elem(0.0).float(),
+            MaskEncoding::Soft => sigmoid_scaled(logits, scale, bias),
+            MaskEncoding::Hard => {
+                let hard = logits.greater_elem(0.0).float();
+                hard.mul_scalar(scale).add_scalar(bias)
+            }
         };
-        let mask = mask
-            .mul_scalar(self.sigmoid_scale)
-            .add_scalar(self.sigmoid_bias);
-        let x = self.downsampler.forward(mask) + self.feature_projection.forward(features);
-        let x = self.fuser.iter().fold(x, |x, block| block.forward(x));
-        self.out.forward(x)
+        self.downsampler.forward(mask)
+    }
+
+    /// Features and mask together, `[batch, grid, grid, hidden_dim]`.
+    pub(crate) fn fuse(&self, features: Tensor<4>, mask: Tensor<4>) -> Tensor<4> {
+        let x = mask + self.feature_projection.forward(features);
+        self.fuser.iter().fold(x, |x, block| block.forward(x))
     }
 }
 

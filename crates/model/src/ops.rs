@@ -21,7 +21,6 @@ mod window_attention;
 
 pub(crate) use attention::{attention, products};
 pub(crate) use conv::{Conv2d, ConvTranspose2x2, DepthwiseConv};
-pub(crate) use cpu::Derived;
 pub(crate) use feed_forward::{FeedForward, Mlp};
 pub(crate) use linear::{Activation, Linear};
 pub(crate) use norm::LayerNorm;

@@ -87,17 +87,17 @@ pub struct ObjectOutput {
 /// The whole network.
 #[derive(Module, Debug)]
 pub struct Sam2 {
-    image_encoder: ImageEncoder,
-    prompt_encoder: PromptEncoder,
-    mask_decoder: MaskDecoder,
-    memory_attention: MemoryAttention,
-    memory_encoder: MemoryEncoder,
+    pub(crate) image_encoder: ImageEncoder,
+    pub(crate) prompt_encoder: PromptEncoder,
+    pub(crate) mask_decoder: MaskDecoder,
+    pub(crate) memory_attention: MemoryAttention,
+    pub(crate) memory_encoder: MemoryEncoder,
     /// Turns the mask decoder's output token into an object pointer.
     pointer_projection: Mlp,
     /// Projects the temporal position of pointers to the memory's width (2.1).
     pointer_position: Option<Linear>,
     /// Brings a mask prompt to stride 4 and to the scale of logits.
-    mask_downsample: Conv2d,
+    pub(crate) mask_downsample: Conv2d,
     /// Age of a spatial memory, `[num_maskmem, 1, 1, memory_dim]`; the last row marks
     /// conditioning frames.
     temporal_positions: Param<Tensor<4>>,
@@ -112,14 +112,14 @@ pub struct Sam2 {
     #[module(skip)]
     config: Sam2Config,
     #[module(skip)]
-    positions: Positions,
+    pub(crate) positions: Positions,
 }
 
 /// What does not depend on parameters.
 #[derive(Debug, Clone)]
-struct Positions {
+pub(crate) struct Positions {
     /// Places on the grid for memories, `[1, grid·grid, memory_dim]`.
-    memory: Tensor<3>,
+    pub(crate) memory: Tensor<3>,
 }
 
 impl Sam2 {
@@ -127,15 +127,16 @@ impl Sam2 {
         let dim = config.hidden_dim;
         let memory_dim = config.memory_encoder.memory_dim;
         let init = Init::TruncatedNormal(0.02);
+        // Prompts, masks and pointers take little time and decide everything: always f32.
         let projects = config.memory.pointer_position == PointerPosition::SignedProjected;
         Self {
             image_encoder: ImageEncoder::new(&p.at("image_encoder"), config),
-            prompt_encoder: PromptEncoder::new(&p.at("sam_prompt_encoder"), config),
-            mask_decoder: MaskDecoder::new(&p.at("sam_mask_decoder"), config),
+            prompt_encoder: PromptEncoder::new(&p.at("sam_prompt_encoder").in_f32(), config),
+            mask_decoder: MaskDecoder::new(&p.at("sam_mask_decoder").in_f32(), config),
             memory_attention: MemoryAttention::new(&p.at("memory_attention"), config),
             memory_encoder: MemoryEncoder::new(&p.at("memory_encoder"), config),
             pointer_projection: Mlp::new(
-                &p.at("obj_ptr_proj"),
+                &p.at("obj_ptr_proj").in_f32(),
                 &[dim, dim, dim, dim],
                 Activation::Relu,
             ),
@@ -366,7 +367,7 @@ impl Sam2 {
     }
 
     /// The tokens of the selected memories with their positions.
-    fn memory_tokens(&self, memories: &Selection<'_, MemoryEntry>) -> MemoryTokens {
+    pub(crate) fn memory_tokens(&self, memories: &Selection<'_, MemoryEntry>) -> MemoryTokens {
         let ages = self.temporal_positions.val();
         let [count, _, _, memory_dim] = ages.dims();
         let mut tokens = Vec::new();

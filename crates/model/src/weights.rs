@@ -6,7 +6,7 @@
 //! is told from the names and shapes in it ([`detect`]).
 //!
 //! Files come from strangers. The pickle inside a `.pt` file is a program, and Python's own reader
-//! runs it; ours ([`pickle`]) interprets only the few instructions that describe tensors and plain
+//! runs it; ours (`weights/pickle.rs`) interprets only the few instructions that describe tensors and plain
 //! values, and refuses the rest by name. No length in a file is trusted before it has been
 //! compared with the bytes that are there.
 //!

@@ -1,6 +1,6 @@
 //! One block of queries against all keys of a head.
 
-use super::keys::{KeyBlock, Keys};
+use super::keys::{KeyBlock, Keys, fetch_to_write};
 use super::softmax::{Scores, softmax_block, store_result};
 use crate::buffers::Scratch;
 use crate::product::Block;
@@ -33,7 +33,11 @@ pub(super) unsafe fn attend(
     let memory_rows = engine.padded_rows(rows);
     let score_stride = keys.block_len() + 16;
     let result_stride = packer.value_columns() + 16;
-    let weight_stride = if engine.bf16_rows() { engine.row_stride(keys.block_len()) } else { 0 };
+    let weight_stride = if engine.bf16_rows() {
+        engine.row_stride(keys.block_len())
+    } else {
+        0
+    };
     let mut scores = Scratch::of::<f32>(memory_rows * score_stride);
     let mut results = Scratch::of::<f32>(memory_rows * result_stride);
     let mut weights = Scratch::of::<u16>(memory_rows * weight_stride);
@@ -49,6 +53,7 @@ pub(super) unsafe fn attend(
         for row in 0..rows {
             *maxima.add(row) = f32::NEG_INFINITY;
             *sums.add(row) = 0.0;
+            fetch_to_write(isa, to(row), packer.value_dim);
         }
         let mut copy = Scratch::bytes(memory_rows * engine.row_stride(packer.key_dim) * 4);
         let (q, q_stride) = prepare(queries, keys, &mut copy);
@@ -67,7 +72,11 @@ pub(super) unsafe fn attend(
                     sums,
                     results,
                     result_stride,
-                    result_columns: if index == 0 { 0 } else { packer.value_columns() },
+                    result_columns: if index == 0 {
+                        0
+                    } else {
+                        packer.value_columns()
+                    },
                     weights: engine.bf16_rows().then_some((weights, weight_stride)),
                 },
             );
@@ -105,7 +114,7 @@ unsafe fn prepare(queries: &Queries, keys: &Keys<'_>, copy: &mut Scratch) -> (*c
     let packer = keys.packer();
     let (engine, dim) = (packer.engine, packer.key_dim);
     // Rows a multiple of 4 KiB apart share one cache set.
-    if !engine.bf16_rows() && (queries.stride % 1024 != 0 || queries.count == 1) {
+    if !engine.bf16_rows() && (!queries.stride.is_multiple_of(1024) || queries.count == 1) {
         return (queries.start.cast(), queries.stride);
     }
     let stride = engine.row_stride(dim);
@@ -152,7 +161,10 @@ unsafe fn score(
                 c: scores.add(panel * PANEL),
                 c_stride: score_stride,
                 accumulate: false,
-                prefetch: Prefetch { start: keys.wrapping_add(panel_bytes), bytes: 32 },
+                prefetch: Prefetch {
+                    start: keys.wrapping_add(panel_bytes),
+                    bytes: 32,
+                },
             };
             engine.multiply(&product, keys);
         }

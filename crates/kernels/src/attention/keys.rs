@@ -47,6 +47,8 @@ pub(super) struct KeyBlocks {
     block: usize,
     problems: usize,
     extra: f32,
+    /// While a key or value is packed, the one this many numbers on is fetched (0: none).
+    ahead: usize,
     memory: Scratch,
 }
 
@@ -57,7 +59,15 @@ impl KeyBlocks {
         let blocks = keys.div_ceil(block);
         let bytes = packer.key_bytes(block) + packer.value_bytes(block);
         let memory = Scratch::bytes(bytes * blocks * problems);
-        KeyBlocks { packer, keys, block, problems, extra: 0.0, memory }
+        KeyBlocks {
+            packer,
+            keys,
+            block,
+            problems,
+            extra: 0.0,
+            ahead: 0,
+            memory,
+        }
     }
 
     fn blocks(&self) -> usize {
@@ -79,15 +89,24 @@ impl KeyBlocks {
         let blocks = self.blocks();
         let memory = Shared(self.memory.start::<u16>());
         let this = &*self;
-        (0..this.problems * blocks).into_par_iter().for_each(|index| {
-            // SAFETY: every index has a block of its own in memory.
-            unsafe { this.pack_block(memory, index, |key| address(index / blocks, key)) };
-        });
+        (0..this.problems * blocks)
+            .into_par_iter()
+            .for_each(|index| {
+                // SAFETY: every index has a block of its own in memory.
+                unsafe { this.pack_block(memory, index, |key| address(index / blocks, key)) };
+            });
     }
 
     /// Packs all blocks of the only problem in this thread; see [`KeyBlocks::fill_in_parallel`].
-    pub fn fill(&mut self, address: impl Fn(usize) -> (*const f32, *const f32), extra: f32) {
+    /// Meanwhile fetches what lies `ahead` numbers further on.
+    pub fn fill(
+        &mut self,
+        address: impl Fn(usize) -> (*const f32, *const f32),
+        extra: f32,
+        ahead: usize,
+    ) {
         self.extra = extra;
+        self.ahead = ahead;
         let memory = Shared(self.memory.start::<u16>());
         for index in 0..self.blocks() {
             // SAFETY: every index has a block of its own in memory.
@@ -104,7 +123,12 @@ impl KeyBlocks {
         index: usize,
         address: impl Fn(usize) -> (*const f32, *const f32),
     ) {
-        let Packer { engine, isa, key_dim, value_dim } = self.packer;
+        let Packer {
+            engine,
+            isa,
+            key_dim,
+            value_dim,
+        } = self.packer;
         let first = index % self.blocks() * self.block;
         let count = self.block.min(self.keys - first);
         // SAFETY: the block's memory has room for the panels of `block` keys, of which `count` (and
@@ -117,10 +141,12 @@ impl KeyBlocks {
             let halves: *mut u16 = halves.start();
             for group in 0..count.next_multiple_of(PANEL) / 16 {
                 let present = count.saturating_sub(group * 16).min(16);
-                let panel = to.add(group / 2 * engine.panel_len(key_dim) * engine.panel_width() / 2);
+                let panel =
+                    to.add(group / 2 * engine.panel_len(key_dim) * engine.panel_width() / 2);
                 let to: *mut f32 = panel.cast::<f32>().add(group % 2 * 16);
                 for (i, row) in rows.iter_mut().take(present).enumerate() {
                     *row = address(first + group * 16 + i).0;
+                    fetch(isa, *row, self.ahead, key_dim);
                 }
                 if engine.bf16_panels() {
                     for (i, row) in rows.iter_mut().take(present).enumerate() {
@@ -133,9 +159,20 @@ impl KeyBlocks {
                 }
             }
             let to = to.add(self.packer.key_bytes(self.block) / 2);
-            let padded = if engine.bf16_panels() { count.next_multiple_of(PANEL) } else { count };
+            let padded = if engine.bf16_panels() {
+                count.next_multiple_of(PANEL)
+            } else {
+                count
+            };
             let panel_step = self.block * PANEL * engine.panel_width() / 2;
-            let value = |key: usize| (key < count).then(|| address(first + key).1);
+            let value = |key: usize| {
+                (key < count).then(|| {
+                    let value = address(first + key).1;
+                    fetch(isa, value, self.ahead, value_dim);
+                    value
+                })
+            };
+            let mut value_row: *mut f32 = to.cast();
             if engine.bf16_panels() {
                 for pair in 0..padded / 2 {
                     let (even, odd) = (value(2 * pair), value(2 * pair + 1));
@@ -143,9 +180,9 @@ impl KeyBlocks {
                     pack_value_pair(isa, even, odd, value_dim, to, panel_step);
                 }
             } else {
-                for key in 0..padded {
-                    let to: *mut f32 = to.cast::<f32>().add(key * PANEL);
-                    pack_value(isa, address(first + key).1, value_dim, to, panel_step / 2);
+                for from in (0..padded).filter_map(value) {
+                    pack_value(isa, from, value_dim, value_row, panel_step / 2);
+                    value_row = value_row.add(PANEL);
                 }
             }
         }
@@ -153,7 +190,10 @@ impl KeyBlocks {
 
     /// The blocks of one problem.
     pub fn problem(&self, index: usize) -> Keys<'_> {
-        Keys { all: self, problem: index }
+        Keys {
+            all: self,
+            problem: index,
+        }
     }
 }
 
@@ -201,6 +241,42 @@ impl Keys<'_> {
                 extra: if i + 1 == blocks { all.extra } else { 0.0 },
             }
         })
+    }
+}
+
+simd_fn!(
+    /// Fetches the `width` numbers that lie `ahead` numbers after `p`, if `ahead` is not 0.
+    ///
+    /// # Safety
+    /// None beyond the instruction set.
+    pub(super) unsafe fn fetch = fetch_kernel(p: *const f32, ahead: usize, width: usize)
+);
+
+/// # Safety
+/// As [`fetch`].
+#[inline(always)]
+unsafe fn fetch_kernel<S: Simd>(p: *const f32, ahead: usize, width: usize) {
+    if ahead > 0 {
+        for i in (0..width + 15).step_by(16) {
+            S::prefetch(p.wrapping_add(ahead + i).cast());
+        }
+    }
+}
+
+simd_fn!(
+    /// Fetches the `width` numbers at `p`, which will be written.
+    ///
+    /// # Safety
+    /// None beyond the instruction set.
+    pub(super) unsafe fn fetch_to_write = fetch_to_write_kernel(p: *const f32, width: usize)
+);
+
+/// # Safety
+/// As [`fetch_to_write`].
+#[inline(always)]
+unsafe fn fetch_to_write_kernel<S: Simd>(p: *const f32, width: usize) {
+    for i in (0..width + 15).step_by(16) {
+        S::prefetch_to_write(p.wrapping_add(i).cast());
     }
 }
 

@@ -1,10 +1,10 @@
 //! Attention within windows of a grid, by addressing.
 
 use super::core::{Queries, attend};
-use super::keys::{KeyBlocks, Packer};
+use super::keys::{KeyBlocks, Packer, fetch};
 use super::{Attention, Heads, attention};
 use crate::buffers::Scratch;
-use crate::cpu::{self, Isa};
+use crate::cpu;
 use crate::output::{Out, Shared, Written, collect};
 use crate::product::{Engine, Precision, Session};
 use crate::simd::{Simd, simd_fn};
@@ -73,13 +73,26 @@ impl WindowedAttention<'_> {
         let token = 3 * self.heads * self.dim;
         let wanted = self.batch * self.height * self.width * token;
         let found = self.qkv.len();
-        assert_eq!(found, wanted, "windowed_attention: qkv has {found} numbers, not {wanted}");
+        assert_eq!(
+            found, wanted,
+            "windowed_attention: qkv has {found} numbers, not {wanted}"
+        );
         let found = self.padding.len();
-        assert_eq!(found, token, "windowed_attention: padding has {found} numbers, not {token}");
-        assert!(self.scale > 0.0, "windowed_attention: scale {} is not positive", self.scale);
+        assert_eq!(
+            found, token,
+            "windowed_attention: padding has {found} numbers, not {token}"
+        );
+        assert!(
+            self.scale > 0.0,
+            "windowed_attention: scale {} is not positive",
+            self.scale
+        );
         if let Window::Square(side) = self.window {
             let even = side % 2 == 0 || self.pooling == QueryPooling::None;
-            assert!(side > 0 && even, "windowed_attention: a window of side {side} (pooling halves)");
+            assert!(
+                side > 0 && even,
+                "windowed_attention: a window of side {side} (pooling halves)"
+            );
         }
     }
 }
@@ -89,24 +102,47 @@ impl WindowedAttention<'_> {
 pub fn windowed_attention<'o>(
     inputs: &WindowedAttention<'_>,
     out: impl Into<Out<'o>>,
-) -> Written {
+) -> Written<'o> {
     inputs.check();
     let out = out.into();
     let (height, width) = inputs.output_grid();
-    out.expect_len(inputs.batch * height * width * inputs.heads * inputs.dim, "windowed_attention");
+    out.expect_len(
+        inputs.batch * height * width * inputs.heads * inputs.dim,
+        "windowed_attention",
+    );
     match inputs.window {
         Window::Global => global(inputs, out),
         Window::Square(side) => windows(inputs, side, out),
     }
 }
 
-fn global(inputs: &WindowedAttention<'_>, out: Out<'_>) -> Written {
-    let WindowedAttention { qkv, batch, height, width, heads, dim, scale, precision, .. } = *inputs;
+fn global<'o>(inputs: &WindowedAttention<'_>, out: Out<'o>) -> Written<'o> {
+    let WindowedAttention {
+        qkv,
+        batch,
+        height,
+        width,
+        heads,
+        dim,
+        scale,
+        precision,
+        ..
+    } = *inputs;
     let tokens = height * width;
     let part = |part| Heads::of_qkv(qkv, part, tokens, heads, dim);
     let whole = |q| {
         let (k, v) = (part(1), part(2));
-        Attention { batch, heads, key_dim: dim, value_dim: dim, q, k, v, scale, precision }
+        Attention {
+            batch,
+            heads,
+            key_dim: dim,
+            value_dim: dim,
+            q,
+            k,
+            v,
+            scale,
+            precision,
+        }
     };
     if inputs.pooling == QueryPooling::None {
         return attention(&whole(part(0)), out);
@@ -148,28 +184,34 @@ struct WindowHead<'a> {
     side: usize,
 }
 
-fn windows(inputs: &WindowedAttention<'_>, side: usize, out: Out<'_>) -> Written {
+fn windows<'o>(inputs: &WindowedAttention<'_>, side: usize, out: Out<'o>) -> Written<'o> {
     let (down, across) = (inputs.height.div_ceil(side), inputs.width.div_ceil(side));
     let path = cpu::path();
     let engine = Engine::for_activations(path, inputs.precision);
-    let packer =
-        Packer { engine, isa: path.isa, key_dim: inputs.dim, value_dim: inputs.dim };
+    let packer = Packer {
+        engine,
+        isa: path.isa,
+        key_dim: inputs.dim,
+        value_dim: inputs.dim,
+    };
     let to: Shared<f32> = out.shared();
-    (0..inputs.batch * down * across).into_par_iter().for_each(|index| {
-        let _session = Session::new(engine);
-        for head in 0..inputs.heads {
-            let window = WindowHead {
-                inputs,
-                batch: index / (down * across),
-                head,
-                top: index / across % down * side,
-                left: index % across * side,
-                side,
-            };
-            // SAFETY: windows and heads write different parts of the output.
-            unsafe { window.attend(packer, to) };
-        }
-    });
+    (0..inputs.batch * down * across)
+        .into_par_iter()
+        .for_each(|index| {
+            let _session = Session::new(engine);
+            for head in 0..inputs.heads {
+                let window = WindowHead {
+                    inputs,
+                    batch: index / (down * across),
+                    head,
+                    top: index / across % down * side,
+                    left: index % across * side,
+                    side,
+                };
+                // SAFETY: windows and heads write different parts of the output.
+                unsafe { window.attend(packer, to) };
+            }
+        });
     // SAFETY: windows tile the grid, so every position was written.
     unsafe { out.written() }
 }
@@ -177,7 +219,15 @@ fn windows(inputs: &WindowedAttention<'_>, side: usize, out: Out<'_>) -> Written
 impl WindowHead<'_> {
     /// Query (0), key (1) or value (2) of a position in the window, which may be padding.
     fn part(&self, part: usize, y: usize, x: usize) -> *const f32 {
-        let WindowedAttention { qkv, padding, height, width, heads, dim, .. } = *self.inputs;
+        let WindowedAttention {
+            qkv,
+            padding,
+            height,
+            width,
+            heads,
+            dim,
+            ..
+        } = *self.inputs;
         let start = (part * heads + self.head) * dim;
         let (y, x) = (self.top + y, self.left + x);
         if y < height && x < width {
@@ -191,23 +241,56 @@ impl WindowHead<'_> {
     /// # Safety
     /// `to` is the whole output; no one else writes this window's head in it.
     unsafe fn attend(&self, packer: Packer, to: Shared<f32>) {
-        let WindowedAttention { height, width, heads, dim, scale, .. } = *self.inputs;
-        let (rows, columns) = (self.side.min(height - self.top), self.side.min(width - self.left));
+        let WindowedAttention {
+            height,
+            width,
+            heads,
+            dim,
+            scale,
+            ..
+        } = *self.inputs;
+        let (rows, columns) = (
+            self.side.min(height - self.top),
+            self.side.min(width - self.left),
+        );
         let real = rows * columns;
         let padding = self.side * self.side - real;
         let mut keys = KeyBlocks::new(packer, real + usize::from(padding > 0), 1);
         // Position (side, side) of a window is outside the grid if any is.
-        let place = |key: usize| if key < real { (key / columns, key % columns) } else { (height, width) };
+        let place = |key: usize| {
+            if key < real {
+                (key / columns, key % columns)
+            } else {
+                (height, width)
+            }
+        };
         let address = |key| {
             let (y, x) = place(key);
             (self.part(1, y, x), self.part(2, y, x))
         };
-        keys.fill(address, if padding > 1 { (padding as f32).ln() } else { 0.0 });
+        // The next window to the right is next, and its tokens follow on the same lines.
+        let ahead = 3 * heads * dim * self.side;
+        keys.fill(
+            address,
+            if padding > 1 {
+                (padding as f32).ln()
+            } else {
+                0.0
+            },
+            ahead,
+        );
 
         let pooled = self.inputs.pooling == QueryPooling::Max2x2;
         let (out_height, out_width) = self.inputs.output_grid();
-        let (side, top, left) =
-            if pooled { (self.side / 2, self.top / self.side * (self.side / 2), self.left / self.side * (self.side / 2)) } else { (self.side, self.top, self.left) };
+        let (side, top, left) = if pooled {
+            (
+                self.side / 2,
+                self.top / self.side * (self.side / 2),
+                self.left / self.side * (self.side / 2),
+            )
+        } else {
+            (self.side, self.top, self.left)
+        };
         let rows = side.min(out_height.saturating_sub(top));
         let columns = side.min(out_width.saturating_sub(left));
         let count = rows * columns;
@@ -224,12 +307,20 @@ impl WindowHead<'_> {
                 if pooled {
                     let four = [(0, 0), (0, 1), (1, 0), (1, 1)]
                         .map(|(dy, dx)| self.part(0, 2 * y + dy, 2 * x + dx));
+                    four.iter()
+                        .for_each(|&from| fetch(packer.isa, from, ahead, dim));
                     largest_of_four(packer.isa, &four, dim, row);
                 } else {
-                    std::ptr::copy_nonoverlapping(self.part(0, y, x), row, dim);
+                    let from = self.part(0, y, x);
+                    fetch(packer.isa, from, ahead, dim);
+                    std::ptr::copy_nonoverlapping(from, row, dim);
                 }
             }
-            let queries = Queries { start, stride: dim, count };
+            let queries = Queries {
+                start,
+                stride: dim,
+                count,
+            };
             attend(&queries, &keys.problem(0), scale, |query| {
                 let (y, x) = (top + query / columns, left + query % columns);
                 let token = (self.batch * out_height + y) * out_width + x;

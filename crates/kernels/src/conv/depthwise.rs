@@ -21,14 +21,27 @@ impl DepthwiseConv {
     /// `[channels]`.
     pub fn pack(weight: &[f32], bias: &[f32], kernel: usize) -> Self {
         let (channels, area) = (bias.len(), kernel * kernel);
-        assert!(kernel % 2 == 1, "DepthwiseConv: the kernel's side {kernel} is not odd");
+        assert!(
+            kernel % 2 == 1,
+            "DepthwiseConv: the kernel's side {kernel} is not odd"
+        );
         let wanted = channels * area;
-        assert_eq!(weight.len(), wanted, "DepthwiseConv: {} numbers, not {wanted}", weight.len());
+        assert_eq!(
+            weight.len(),
+            wanted,
+            "DepthwiseConv: {} numbers, not {wanted}",
+            weight.len()
+        );
         let mut channels_last = vec![0.0; wanted];
         for (index, &value) in weight.iter().enumerate() {
             channels_last[index % area * channels + index / area] = value;
         }
-        DepthwiseConv { channels, kernel, weight: channels_last, bias: bias.to_vec() }
+        DepthwiseConv {
+            channels,
+            kernel,
+            weight: channels_last,
+            bias: bias.to_vec(),
+        }
     }
 }
 
@@ -37,17 +50,24 @@ pub fn depthwise_conv<'o>(
     images: Images<'_>,
     conv: &DepthwiseConv,
     out: impl Into<Out<'o>>,
-) -> Written {
+) -> Written<'o> {
     images.check(conv.channels, "depthwise_conv");
     let out = out.into();
     out.expect_len(images.data.len(), "depthwise_conv");
     let isa = cpu::path().isa;
     let to: Shared<f32> = out.shared();
-    (0..images.batch * images.height).into_par_iter().for_each(|line| {
-        let job = Line { images, conv, batch: line / images.height, y: line % images.height };
-        // SAFETY: each line of the output is written by one task.
-        unsafe { convolve_line(isa, &job, to.at(line * images.width * images.channels)) };
-    });
+    (0..images.batch * images.height)
+        .into_par_iter()
+        .for_each(|line| {
+            let job = Line {
+                images,
+                conv,
+                batch: line / images.height,
+                y: line % images.height,
+            };
+            // SAFETY: each line of the output is written by one task.
+            unsafe { convolve_line(isa, &job, to.at(line * images.width * images.channels)) };
+        });
     // SAFETY: every line was written.
     unsafe { out.written() }
 }
@@ -95,7 +115,13 @@ unsafe fn line_kernel<S: Simd>(job: &Line, to: *mut f32) {
 /// The positions exist; unless `EDGE`, so do all columns under the kernel.
 #[inline(always)]
 unsafe fn strip<S: Simd, const N: usize, const EDGE: bool>(job: &Line, x: usize, to: *mut f32) {
-    let Images { data, height, width, channels, .. } = job.images;
+    let Images {
+        data,
+        height,
+        width,
+        channels,
+        ..
+    } = job.images;
     let (kernel, radius) = (job.conv.kernel, job.conv.kernel / 2);
     let (weight, bias) = (job.conv.weight.as_ptr(), job.conv.bias.as_ptr());
     for c in (0..channels).step_by(S::LANES) {
@@ -107,7 +133,9 @@ unsafe fn strip<S: Simd, const N: usize, const EDGE: bool>(job: &Line, x: usize,
                 let Some(y) = (job.y + ky).checked_sub(radius).filter(|&y| y < height) else {
                     continue;
                 };
-                let line = data.as_ptr().add((job.batch * height + y) * width * channels + c);
+                let line = data
+                    .as_ptr()
+                    .add((job.batch * height + y) * width * channels + c);
                 for kx in 0..kernel {
                     let w = load_some::<S>(weight.add((ky * kernel + kx) * channels + c), count);
                     for (i, sum) in sums.iter_mut().enumerate() {
@@ -137,5 +165,11 @@ unsafe fn strip<S: Simd, const N: usize, const EDGE: bool>(job: &Line, x: usize,
 #[inline(always)]
 unsafe fn load_some<S: Simd>(p: *const f32, count: usize) -> S::V {
     // SAFETY: forwarded.
-    unsafe { if count == S::LANES { S::load(p) } else { S::load_partial(p, count) } }
+    unsafe {
+        if count == S::LANES {
+            S::load(p)
+        } else {
+            S::load_partial(p, count)
+        }
+    }
 }

@@ -26,8 +26,13 @@ struct Config {
 impl Tiles {
     /// Configures all eight tiles as 16 rows of 64 bytes.
     pub fn configure() -> Tiles {
-        let mut config =
-            Config { palette: 1, start_row: 0, reserved: [0; 14], row_bytes: [0; 16], rows: [0; 16] };
+        let mut config = Config {
+            palette: 1,
+            start_row: 0,
+            reserved: [0; 14],
+            row_bytes: [0; 16],
+            rows: [0; 16],
+        };
         config.row_bytes[..8].fill(64);
         config.rows[..8].fill(16);
         // SAFETY: `Engine::Amx` exists only after the processor and the system allowed AMX; the
@@ -111,8 +116,13 @@ unsafe fn rows_32(block: &Block, steps: usize, a: *const u16, c: *mut f32, panel
                 "tileloadd tmm2, [{d} + {cs}]", "tileloadd tmm3, [{d} + {cs} + 64]",
                 c = in(reg) c, d = in(reg) c_low, cs = in(reg) c_stride, options(nostack));
         } else {
-            asm!("tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3",
-                options(nostack, nomem));
+            asm!(
+                "tilezero tmm0",
+                "tilezero tmm1",
+                "tilezero tmm2",
+                "tilezero tmm3",
+                options(nostack, nomem)
+            );
         }
         asm!(
             "2:",

@@ -21,7 +21,12 @@ pub(super) unsafe fn product(block: &Block, panel: *const u16) {
         unsafe {
             let a = block.a.cast::<u16>().add(first * block.a_stride);
             let c = block.c.add(first * block.c_stride);
-            let piece = Block { rows, a: a.cast(), c, ..*block };
+            let piece = Block {
+                rows,
+                a: a.cast(),
+                c,
+                ..*block
+            };
             match rows {
                 1 => tile::<1>(&piece, panel),
                 2 => tile::<2>(&piece, panel),
@@ -61,13 +66,19 @@ unsafe fn tile<const R: usize>(block: &Block, panel: *const u16) {
         }
         let a = block.a.cast::<u16>();
         for pair in 0..block.k.div_ceil(2) {
-            let ahead = block.prefetch.start.wrapping_add(pair * block.prefetch.bytes);
+            let ahead = block
+                .prefetch
+                .start
+                .wrapping_add(pair * block.prefetch.bytes);
             _mm_prefetch::<_MM_HINT_T1>(ahead.cast());
             let b = panel.add(pair * PANEL * 2);
             let low: __m512bh = std::mem::transmute(_mm512_loadu_si512(b.cast()));
             let high: __m512bh = std::mem::transmute(_mm512_loadu_si512(b.add(32).cast()));
             for (i, sum) in sums.iter_mut().enumerate() {
-                let x = a.add(i * block.a_stride + 2 * pair).cast::<i32>().read_unaligned();
+                let x = a
+                    .add(i * block.a_stride + 2 * pair)
+                    .cast::<i32>()
+                    .read_unaligned();
                 let x: __m512bh = std::mem::transmute(_mm512_set1_epi32(x));
                 sum[0] = _mm512_dpbf16_ps(sum[0], x, low);
                 sum[1] = _mm512_dpbf16_ps(sum[1], x, high);

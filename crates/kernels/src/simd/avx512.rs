@@ -3,9 +3,9 @@
 use super::{Simd, Tile, product_by_rows};
 use std::arch::x86_64::*;
 
-/// AVX-512 F, BW, DQ, VL.
+/// AVX-512 F, BW, DQ, VL; with `BF16` also AVX512_BF16, which rounds to bf16 in one instruction.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx512;
+pub(crate) struct Avx512<const BF16: bool>;
 
 /// Wraps register-only intrinsics as safe methods.
 macro_rules! register_ops {
@@ -18,7 +18,7 @@ macro_rules! register_ops {
     };
 }
 
-impl Simd for Avx512 {
+impl<const BF16: bool> Simd for Avx512<BF16> {
     type V = __m512;
     const LANES: usize = 16;
 
@@ -35,7 +35,9 @@ impl Simd for Avx512 {
         fn scale2(a: __m512, n: __m512) -> __m512 = _mm512_scalef_ps(a, n);
         fn select_ge(a: __m512, b: __m512, yes: __m512, no: __m512) -> __m512 =
             _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GE_OQ>(a, b), no, yes);
-        fn abs(a: __m512) -> __m512 = _mm512_abs_ps(a);
+        fn split(a: __m512) -> (__m512, __m512) =
+            // Unlike a subtraction, `reduce` gives 0 for infinities, and `scalef` saturates.
+            (_mm512_roundscale_ps::<0>(a), _mm512_reduce_ps::<0>(a));
         fn sum(a: __m512) -> f32 = _mm512_reduce_add_ps(a);
         fn largest(a: __m512) -> f32 = _mm512_reduce_max_ps(a);
     }
@@ -74,6 +76,10 @@ impl Simd for Avx512 {
     unsafe fn store_bf16(p: *mut u16, v: __m512) {
         // SAFETY: the caller vouches for 16 writable numbers.
         unsafe {
+            if BF16 {
+                let rounded: __m256i = std::mem::transmute(_mm512_cvtneps_pbh(v));
+                return _mm256_storeu_si256(p.cast(), rounded);
+            }
             let high = _mm512_srli_epi32::<16>(bf16_in_high_half(v));
             _mm256_storeu_si256(p.cast(), _mm512_cvtepi32_epi16(high));
         }
@@ -116,7 +122,10 @@ impl Simd for Avx512 {
             let mut u = t;
             for j in 0..4 {
                 let (t0, t1) = (_mm512_castps_pd(t[4 * j]), _mm512_castps_pd(t[4 * j + 1]));
-                let (t2, t3) = (_mm512_castps_pd(t[4 * j + 2]), _mm512_castps_pd(t[4 * j + 3]));
+                let (t2, t3) = (
+                    _mm512_castps_pd(t[4 * j + 2]),
+                    _mm512_castps_pd(t[4 * j + 3]),
+                );
                 u[4 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(t0, t2));
                 u[4 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(t0, t2));
                 u[4 * j + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(t1, t3));
@@ -156,7 +165,7 @@ impl Simd for Avx512 {
     unsafe fn product(tile: Tile, b: *const f32) {
         // SAFETY: the caller vouches for the tile.
         unsafe {
-            product_by_rows!(Avx512, product_rows, 2, 14,
+            product_by_rows!(Self, product_rows, 2, 14,
                 [1 2 3 4 5 6 7 8 9 10 11 12 13 14], tile, 1, b)
         }
     }
@@ -164,7 +173,7 @@ impl Simd for Avx512 {
     unsafe fn product_widened(tile: Tile, b: *const u16) {
         // SAFETY: the caller vouches for the tile.
         unsafe {
-            product_by_rows!(Avx512, product_rows_widened, 2, 12,
+            product_by_rows!(Self, product_rows_widened, 2, 12,
                 [1 2 3 4 5 6 7 8 9 10 11 12], tile, 2, b)
         }
     }

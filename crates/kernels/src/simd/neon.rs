@@ -44,7 +44,6 @@ impl Simd for Neon {
         };
         fn select_ge(a: float32x4_t, b: float32x4_t, yes: float32x4_t, no: float32x4_t)
             -> float32x4_t = vbslq_f32(vcgeq_f32(a, b), yes, no);
-        fn abs(a: float32x4_t) -> float32x4_t = vabsq_f32(a);
         fn sum(a: float32x4_t) -> f32 = vaddvq_f32(a);
         fn largest(a: float32x4_t) -> f32 = vmaxvq_f32(a);
     }

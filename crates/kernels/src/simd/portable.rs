@@ -23,7 +23,11 @@ fn power(n: i32) -> f32 {
 #[inline(always)]
 pub(crate) fn to_bf16(x: f32) -> u16 {
     let bits = x.to_bits();
-    if x.is_nan() { 0x7fc0 } else { ((bits + 0x7fff + (bits >> 16 & 1)) >> 16) as u16 }
+    if x.is_nan() {
+        0x7fc0
+    } else {
+        ((bits + 0x7fff + (bits >> 16 & 1)) >> 16) as u16
+    }
 }
 
 impl Simd for Portable {
@@ -67,7 +71,13 @@ impl Simd for Portable {
     fn round(a: V) -> V {
         // Adding and taking away 1.5 * 2^23 rounds to the nearest integer, ties to even.
         const SHIFT: f32 = 12_582_912.0;
-        a.map(|x| if x.abs() < 4_194_304.0 { (x + SHIFT) - SHIFT } else { x })
+        a.map(|x| {
+            if x.abs() < 4_194_304.0 {
+                (x + SHIFT) - SHIFT
+            } else {
+                x
+            }
+        })
     }
     #[inline(always)]
     fn scale2(a: V, n: V) -> V {
@@ -81,16 +91,13 @@ impl Simd for Portable {
         std::array::from_fn(|i| if a[i] >= b[i] { yes[i] } else { no[i] })
     }
     #[inline(always)]
-    fn abs(a: V) -> V {
-        a.map(f32::abs)
-    }
-    #[inline(always)]
     fn sum(a: V) -> f32 {
         ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]))
     }
     #[inline(always)]
     fn largest(a: V) -> f32 {
-        a.into_iter().fold(f32::NEG_INFINITY, |m, x| if x > m { x } else { m })
+        a.into_iter()
+            .fold(f32::NEG_INFINITY, |m, x| if x > m { x } else { m })
     }
     #[inline(always)]
     fn prefetch(_: *const u8) {}

@@ -6,7 +6,11 @@ fn reference(q: &[f32], k: &[f32], v: &[f32], dk: usize, dv: usize, scale: f64) 
     let mut out = Vec::new();
     for q in q.chunks(dk) {
         let dot = |k: &[f32]| -> f64 {
-            scale * q.iter().zip(k).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>()
+            scale
+                * q.iter()
+                    .zip(k)
+                    .map(|(&a, &b)| f64::from(a) * f64::from(b))
+                    .sum::<f64>()
         };
         let scores: Vec<f64> = k.chunks(dk).map(dot).collect();
         let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -22,14 +26,23 @@ fn reference(q: &[f32], k: &[f32], v: &[f32], dk: usize, dv: usize, scale: f64) 
 
 /// Head `h` of `[tokens, heads * dim]`.
 fn head(x: &[f32], h: usize, heads: usize, dim: usize) -> Vec<f32> {
-    x.chunks(heads * dim).flat_map(|t| &t[h * dim..(h + 1) * dim]).copied().collect()
+    x.chunks(heads * dim)
+        .flat_map(|t| &t[h * dim..(h + 1) * dim])
+        .copied()
+        .collect()
 }
 
 #[test]
 fn attention_matches_the_reference_for_many_shapes() {
     let shapes = [
-        (1, 1, 1, 1, 1, 1), (2, 3, 50, 70, 32, 32), (1, 2, 8, 600, 16, 16), (1, 1, 300, 8, 256, 64),
-        (1, 2, 33, 257, 72, 72), (1, 1, 1, 513, 56, 24), (2, 1, 65, 31, 96, 96), (1, 1, 40, 900, 256, 64),
+        (1, 1, 1, 1, 1, 1),
+        (2, 3, 50, 70, 32, 32),
+        (1, 2, 8, 600, 16, 16),
+        (1, 1, 300, 8, 256, 64),
+        (1, 2, 33, 257, 72, 72),
+        (1, 1, 1, 513, 56, 24),
+        (2, 1, 65, 31, 96, 96),
+        (1, 1, 40, 900, 256, 64),
     ];
     on_every_path(|path| {
         for (case, (batch, heads, nq, nk, dk, dv)) in shapes.into_iter().enumerate() {
@@ -51,7 +64,11 @@ fn attention_matches_the_reference_for_many_shapes() {
                     precision,
                 };
                 let out = collect(batch * nq * heads * dv, |out| attention(&inputs, out));
-                let tolerance = if precision == Precision::F32 { 2e-6 } else { 0.02 };
+                let tolerance = if precision == Precision::F32 {
+                    2e-6
+                } else {
+                    0.02
+                };
                 for b in 0..batch {
                     for h in 0..heads {
                         let of = |x: &[f32], tokens: usize, dim: usize| {
@@ -75,7 +92,11 @@ fn minus_infinity_hides_a_key_and_nan_stays_in_its_query() {
     on_every_path(|path| {
         let mut numbers = Numbers::new(9);
         let (nq, nk, dim) = (20, 600, 32);
-        let mut q: Vec<f32> = numbers.vec(nq * dim).iter().map(|x| x.abs() + 0.1).collect();
+        let mut q: Vec<f32> = numbers
+            .vec(nq * dim)
+            .iter()
+            .map(|x| x.abs() + 0.1)
+            .collect();
         let mut k = numbers.vec(nk * dim);
         // A whole first block of keys is hidden.
         k[..300 * dim].fill(f32::NEG_INFINITY);
@@ -132,7 +153,9 @@ fn windowed_reference(w: &WindowedAttention, side: usize) -> Vec<f64> {
                         from[at..at + w.dim].to_vec()
                     };
                     let all = |p: usize| -> Vec<f32> {
-                        (0..side * side).flat_map(|i| part(p, i / side, i % side)).collect()
+                        (0..side * side)
+                            .flat_map(|i| part(p, i / side, i % side))
+                            .collect()
                     };
                     let step = if pool { 2 } else { 1 };
                     let small = side / step;
@@ -166,8 +189,12 @@ fn windowed_reference(w: &WindowedAttention, side: usize) -> Vec<f64> {
 #[test]
 fn windows_match_padding_cutting_and_putting_together() {
     let shapes = [
-        (1, 16, 16, 1, 96, 8), (2, 10, 13, 2, 24, 4), (1, 20, 18, 3, 16, 14), (1, 7, 9, 2, 40, 7),
-        (1, 5, 3, 1, 8, 16), (1, 33, 17, 2, 32, 16),
+        (1, 16, 16, 1, 96, 8),
+        (2, 10, 13, 2, 24, 4),
+        (1, 20, 18, 3, 16, 14),
+        (1, 7, 9, 2, 40, 7),
+        (1, 5, 3, 1, 8, 16),
+        (1, 33, 17, 2, 32, 16),
     ];
     on_every_path(|path| {
         for (case, (batch, height, width, heads, dim, side)) in shapes.into_iter().enumerate() {
@@ -195,7 +222,11 @@ fn windows_match_padding_cutting_and_putting_together() {
                     let (oh, ow) = inputs.output_grid();
                     let len = batch * oh * ow * heads * dim;
                     let out = collect(len, |out| windowed_attention(&inputs, out));
-                    let tolerance = if precision == Precision::F32 { 5e-6 } else { 0.03 };
+                    let tolerance = if precision == Precision::F32 {
+                        5e-6
+                    } else {
+                        0.03
+                    };
                     let expected = windowed_reference(&inputs, side);
                     let what = format!("{path:?} {precision:?} {pooling:?} case {case}");
                     assert_close(&out, &expected, tolerance, &what);
@@ -227,9 +258,78 @@ fn a_global_window_is_one_window_as_large_as_the_grid() {
                 precision: Precision::F32,
             };
             let (oh, ow) = inputs.output_grid();
-            let out = collect(oh * ow * heads * dim, |out| windowed_attention(&inputs, out));
+            let out = collect(oh * ow * heads * dim, |out| {
+                windowed_attention(&inputs, out)
+            });
             let expected = windowed_reference(&inputs, side);
             assert_close(&out, &expected, 5e-6, &format!("{path:?} {pooling:?}"));
+        }
+    });
+}
+
+#[test]
+fn nothing_in_gives_nothing_out() {
+    on_every_path(|_| {
+        let weight = PackedMatrix::pack(&[1.0; 6], 3, 2, Precision::Bf16);
+        assert!(
+            collect(0, |out| matmul(
+                Rows::dense(&[], 0),
+                &weight,
+                Epilogue::default(),
+                out
+            ))
+            .is_empty()
+        );
+        let some = [1.0; 8];
+        let inputs = Attention {
+            batch: 1,
+            heads: 1,
+            key_dim: 4,
+            value_dim: 4,
+            q: Heads::dense(&[], 0, 1, 4),
+            k: Heads::dense(&some, 2, 1, 4),
+            v: Heads::dense(&some, 2, 1, 4),
+            scale: 1.0,
+            precision: Precision::F32,
+        };
+        assert!(collect(0, |out| attention(&inputs, out)).is_empty());
+    });
+}
+
+#[test]
+fn attention_does_not_depend_on_the_number_of_threads() {
+    on_every_path(|path| {
+        let (nq, nk, dim) = (700, 300, 24);
+        let mut numbers = Numbers::new(12);
+        let (q, k, v) = (
+            numbers.vec(nq * dim),
+            numbers.vec(nk * dim),
+            numbers.vec(nk * dim),
+        );
+        for precision in [Precision::F32, Precision::Bf16] {
+            let run = |threads| {
+                let pool = rayon::ThreadPoolBuilder::new()
+                    .num_threads(threads)
+                    .build()
+                    .unwrap();
+                pool.install(|| {
+                    crate::cpu::with_path(path, || {
+                        let inputs = Attention {
+                            batch: 1,
+                            heads: 1,
+                            key_dim: dim,
+                            value_dim: dim,
+                            q: Heads::dense(&q, nq, 1, dim),
+                            k: Heads::dense(&k, nk, 1, dim),
+                            v: Heads::dense(&v, nk, 1, dim),
+                            scale: 0.3,
+                            precision,
+                        };
+                        collect(nq * dim, |out| attention(&inputs, out))
+                    })
+                })
+            };
+            assert_eq!(run(1), run(5), "{path:?} {precision:?}");
         }
     });
 }

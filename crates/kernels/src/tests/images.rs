@@ -12,16 +12,35 @@ fn at(images: &Images, b: usize, y: isize, x: isize, c: usize) -> f64 {
 
 #[test]
 fn convolutions_match_the_reference() {
-    let shapes = [(3, 96, 7, 4, 3, 30, 37), (1, 4, 3, 2, 1, 16, 17), (4, 16, 3, 2, 1, 9, 8),
-        (16, 33, 2, 2, 0, 10, 6), (1, 1, 4, 4, 0, 12, 16), (5, 7, 1, 1, 0, 6, 5), (2, 3, 5, 1, 2, 3, 2)];
+    let shapes = [
+        (3, 96, 7, 4, 3, 30, 37),
+        (1, 4, 3, 2, 1, 16, 17),
+        (4, 16, 3, 2, 1, 9, 8),
+        (16, 33, 2, 2, 0, 10, 6),
+        (1, 1, 4, 4, 0, 12, 16),
+        (5, 7, 1, 1, 0, 6, 5),
+        (2, 3, 5, 1, 2, 3, 2),
+    ];
     on_every_path(|path| {
         for (inputs, outputs, kernel, stride, padding, height, width) in shapes {
             let mut numbers = Numbers::new(inputs as u64);
             let data = numbers.vec(2 * height * width * inputs);
-            let images = Images { data: &data, batch: 2, height, width, channels: inputs };
+            let images = Images {
+                data: &data,
+                batch: 2,
+                height,
+                width,
+                channels: inputs,
+            };
             let weight = numbers.vec(outputs * inputs * kernel * kernel);
             let bias = numbers.vec(outputs);
-            let shape = ConvShape { inputs, outputs, kernel, stride, padding };
+            let shape = ConvShape {
+                inputs,
+                outputs,
+                kernel,
+                stride,
+                padding,
+            };
             let (oh, ow) = (shape.output_len(height), shape.output_len(width));
             let mut expected = Vec::new();
             for index in 0..2 * oh * ow {
@@ -58,13 +77,23 @@ fn depthwise_convolution_matches_the_reference() {
         for (height, width, channels, kernel) in [(9, 25, 40, 7), (3, 2, 5, 7), (6, 30, 64, 3)] {
             let mut numbers = Numbers::new(channels as u64);
             let data = numbers.vec(2 * height * width * channels);
-            let images = Images { data: &data, batch: 2, height, width, channels };
+            let images = Images {
+                data: &data,
+                batch: 2,
+                height,
+                width,
+                channels,
+            };
             let weight = numbers.vec(channels * kernel * kernel);
             let bias = numbers.vec(channels);
             let radius = (kernel / 2) as isize;
             let mut expected = Vec::new();
             for index in 0..2 * height * width {
-                let (b, y, x) = (index / (height * width), index / width % height, index % width);
+                let (b, y, x) = (
+                    index / (height * width),
+                    index / width % height,
+                    index % width,
+                );
                 for c in 0..channels {
                     let mut sum = f64::from(bias[c]);
                     for p in 0..kernel * kernel {
@@ -89,13 +118,25 @@ fn transposed_convolution_doubles_the_image() {
         for (height, width, inputs, outputs) in [(5, 7, 16, 32), (3, 4, 9, 5), (4, 4, 64, 64)] {
             let mut numbers = Numbers::new(outputs as u64);
             let data = numbers.vec(2 * height * width * inputs);
-            let images = Images { data: &data, batch: 2, height, width, channels: inputs };
+            let images = Images {
+                data: &data,
+                batch: 2,
+                height,
+                width,
+                channels: inputs,
+            };
             let weight = numbers.vec(inputs * outputs * 4);
-            let (bias, skip) = (numbers.vec(outputs), numbers.vec(8 * height * width * outputs));
+            let (bias, skip) = (
+                numbers.vec(outputs),
+                numbers.vec(8 * height * width * outputs),
+            );
             let mut expected: Vec<f64> = Vec::new();
             for index in 0..8 * height * width {
-                let (b, y, x) =
-                    (index / (4 * height * width), index / (2 * width) % (2 * height), index % (2 * width));
+                let (b, y, x) = (
+                    index / (4 * height * width),
+                    index / (2 * width) % (2 * height),
+                    index % (2 * width),
+                );
                 for o in 0..outputs {
                     let p = y % 2 * 2 + x % 2;
                     let term = |i: usize| {
@@ -109,8 +150,15 @@ fn transposed_convolution_doubles_the_image() {
             for (precision, tolerance) in [(Precision::F32, 1e-5), (Precision::Bf16, 0.05)] {
                 let conv = ConvTranspose2x2::pack(&weight, inputs, outputs, precision);
                 let epilogue = Epilogue::residual(&bias, &skip);
-                let out = collect(skip.len(), |out| conv_transpose_2x2(images, &conv, epilogue, out));
-                assert_close(&out, &expected, tolerance, &format!("{path:?} {precision:?}"));
+                let out = collect(skip.len(), |out| {
+                    conv_transpose_2x2(images, &conv, epilogue, out)
+                });
+                assert_close(
+                    &out,
+                    &expected,
+                    tolerance,
+                    &format!("{path:?} {precision:?}"),
+                );
             }
         }
     });
@@ -119,9 +167,16 @@ fn transposed_convolution_doubles_the_image() {
 #[test]
 fn resizing_keeps_a_plane_and_matches_the_reference() {
     let mut numbers = Numbers::new(5);
-    for (from, to) in [((8, 8), (32, 32)), ((5, 7), (13, 3)), ((1, 1), (4, 4)), ((6, 6), (6, 6))] {
+    for (from, to) in [
+        ((8, 8), (32, 32)),
+        ((5, 7), (13, 3)),
+        ((1, 1), (4, 4)),
+        ((6, 6), (6, 6)),
+    ] {
         let maps = numbers.vec(2 * from.0 * from.1);
-        let out = collect(2 * to.0 * to.1, |out| resize_bilinear(&maps, 2, from, to, out));
+        let out = collect(2 * to.0 * to.1, |out| {
+            resize_bilinear(&maps, 2, from, to, out)
+        });
         let mut expected = Vec::new();
         for index in 0..2 * to.0 * to.1 {
             let (map, y, x) = (index / (to.0 * to.1), index / to.1 % to.0, index % to.1);
@@ -147,20 +202,44 @@ fn pooling_takes_the_largest_and_upsampling_repeats() {
         let (height, width, channels) = (5, 7, 19);
         let mut data = numbers.vec(2 * height * width * channels);
         data[0] = f32::NAN;
-        let images = Images { data: &data, batch: 2, height, width, channels };
+        let images = Images {
+            data: &data,
+            batch: 2,
+            height,
+            width,
+            channels,
+        };
         let pooled = collect(2 * 2 * 3 * channels, |out| max_pool_2x2(images, out));
-        let coarse = Images { data: &pooled, batch: 2, height: 2, width: 3, channels };
+        let coarse = Images {
+            data: &pooled,
+            batch: 2,
+            height: 2,
+            width: 3,
+            channels,
+        };
         let zeros = vec![0.0; 4 * pooled.len()];
         let fine = collect(zeros.len(), |out| upsample_add(&zeros, coarse, out));
-        for index in 0..2 * 4 * 6 * channels {
+        for (index, &found) in fine.iter().enumerate() {
             let (c, x) = (index % channels, index / channels % 6);
             let (y, b) = (index / channels / 6 % 4, index / channels / 24);
             let four = (0..4).map(|i| {
-                at(&images, b, (y / 2 * 2 + i / 2) as isize, (x / 2 * 2 + i % 2) as isize, c)
+                at(
+                    &images,
+                    b,
+                    (y / 2 * 2 + i / 2) as isize,
+                    (x / 2 * 2 + i % 2) as isize,
+                    c,
+                )
             });
-            let most = four.fold(f64::NEG_INFINITY, |m, v| if v > m || v.is_nan() { v } else { m });
-            let found = f64::from(fine[index]);
-            assert!(found == most || (found.is_nan() && index / channels < 12 && c == 0), "{path:?}");
+            let most = four.fold(
+                f64::NEG_INFINITY,
+                |m, v| if v > m || v.is_nan() { v } else { m },
+            );
+            let found = f64::from(found);
+            assert!(
+                found == most || (found.is_nan() && index / channels < 12 && c == 0),
+                "{path:?}"
+            );
         }
         assert!(fine[0].is_nan());
     });

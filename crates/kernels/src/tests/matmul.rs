@@ -26,11 +26,24 @@ fn reference(a: &[f32], b: &[f32], n: usize, k: usize, e: &Epilogue, bf: bool) -
 fn shapes() -> Vec<(usize, usize, usize)> {
     let mut numbers = Numbers::new(7);
     let mut shapes = vec![
-        (1, 1, 1), (1, 256, 256), (8, 256, 2048), (33, 96, 288), (17, 31, 33), (100, 7, 5),
-        (64, 384, 96), (45, 1024, 40), (300, 33, 65), (2, 768, 31), (450, 147, 96),
+        (1, 1, 1),
+        (1, 256, 256),
+        (8, 256, 2048),
+        (33, 96, 288),
+        (17, 31, 33),
+        (100, 7, 5),
+        (64, 384, 96),
+        (45, 1024, 40),
+        (300, 33, 65),
+        (2, 768, 31),
+        (450, 147, 96),
     ];
     for _ in 0..12 {
-        shapes.push((numbers.size(1, 130), numbers.size(1, 150), numbers.size(1, 150)));
+        shapes.push((
+            numbers.size(1, 130),
+            numbers.size(1, 150),
+            numbers.size(1, 150),
+        ));
     }
     shapes
 }
@@ -79,7 +92,10 @@ fn strided_rows_are_addressed_in_place() {
         let (m, k, n, stride) = (37, 64, 70, 192);
         let data = numbers.vec((m - 1) * stride + k);
         let b = numbers.vec(n * k);
-        let dense: Vec<f32> = (0..m).flat_map(|i| &data[i * stride..][..k]).copied().collect();
+        let dense: Vec<f32> = (0..m)
+            .flat_map(|i| &data[i * stride..][..k])
+            .copied()
+            .collect();
         for precision in [Precision::F32, Precision::Bf16] {
             let weight = PackedMatrix::pack(&b, n, k, precision);
             let [x, y] = [Rows::strided(&data, m, stride), Rows::dense(&dense, m)]
@@ -101,7 +117,10 @@ fn nan_and_infinity_stay_in_their_row() {
         for activation in [Activation::None, Activation::Relu, Activation::Gelu] {
             for precision in [Precision::F32, Precision::Bf16] {
                 let weight = PackedMatrix::pack(&b, n, k, precision);
-                let epilogue = Epilogue { activation, ..Epilogue::default() };
+                let epilogue = Epilogue {
+                    activation,
+                    ..Epilogue::default()
+                };
                 let out = collect(m * n, |o| matmul(Rows::dense(&a, m), &weight, epilogue, o));
                 for (row, values) in out.chunks(n).enumerate() {
                     match row {
@@ -124,7 +143,10 @@ fn the_result_does_not_depend_on_the_number_of_threads() {
             for precision in [Precision::F32, Precision::Bf16] {
                 let weight = PackedMatrix::pack(&b, n, k, precision);
                 let run = |threads| {
-                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                    let pool = rayon::ThreadPoolBuilder::new()
+                        .num_threads(threads)
+                        .build()
+                        .unwrap();
                     pool.install(|| {
                         crate::cpu::with_path(path, || {
                             let a = Rows::dense(&a, m);
@@ -147,8 +169,16 @@ fn a_product_can_be_added_in_place() {
         let weight = PackedMatrix::pack(&b, n, k, Precision::F32);
         let mut out = before.clone();
         matmul_add(Rows::dense(&a, m), &weight, Epilogue::default(), &mut out);
-        let epilogue = Epilogue { residual: Some(&before), ..Epilogue::default() };
-        assert_close(&out, &reference(&a, &b, n, k, &epilogue, false), 1e-5, "matmul_add");
+        let epilogue = Epilogue {
+            residual: Some(&before),
+            ..Epilogue::default()
+        };
+        assert_close(
+            &out,
+            &reference(&a, &b, n, k, &epilogue, false),
+            1e-5,
+            "matmul_add",
+        );
     });
 }
 
@@ -161,7 +191,8 @@ pub(crate) fn normalised(x: &[f32], norm: &LayerNorm) -> Vec<f32> {
         let variance = row.iter().map(square).sum::<f64>() / width as f64;
         let factor = 1.0 / (variance + f64::from(norm.eps)).sqrt();
         let one = |(i, &x): (usize, &f32)| {
-            ((f64::from(x) - mean) * factor * f64::from(norm.gamma[i]) + f64::from(norm.beta[i])) as f32
+            ((f64::from(x) - mean) * factor * f64::from(norm.gamma[i]) + f64::from(norm.beta[i]))
+                as f32
         };
         row.iter().enumerate().map(one).collect::<Vec<_>>()
     };
@@ -177,16 +208,31 @@ fn normalised_products_and_mlps_match_their_parts() {
             let (gamma, beta) = (numbers.vec(width), numbers.vec(width));
             let (w1, w2) = (numbers.vec(hidden * width), numbers.vec(hidden * width));
             let (b1, b2) = (numbers.vec(hidden), numbers.vec(width));
-            let norm = LayerNorm { gamma: &gamma, beta: &beta, eps: 1e-6 };
+            let norm = LayerNorm {
+                gamma: &gamma,
+                beta: &beta,
+                eps: 1e-6,
+            };
             for precision in [Precision::F32, Precision::Bf16] {
-                let tolerance = if precision == Precision::F32 { 1e-4 } else { 0.2 };
+                let tolerance = if precision == Precision::F32 {
+                    1e-4
+                } else {
+                    0.2
+                };
                 let first = PackedMatrix::pack(&w1, hidden, width, precision);
                 let second = PackedMatrix::pack(&w2, width, hidden, precision);
                 let middle = Epilogue::activated(&b1, Activation::Gelu);
-                let expected = reference(&normalised(&x, &norm), &w1, hidden, width, &middle, false);
-                let found =
-                    collect(m * hidden, |o| matmul_norm(Rows::dense(&x, m), norm, &first, middle, o));
-                assert_close(&found, &expected, tolerance, &format!("{path:?} {precision:?} norm"));
+                let expected =
+                    reference(&normalised(&x, &norm), &w1, hidden, width, &middle, false);
+                let found = collect(m * hidden, |o| {
+                    matmul_norm(Rows::dense(&x, m), norm, &first, middle, o)
+                });
+                assert_close(
+                    &found,
+                    &expected,
+                    tolerance,
+                    &format!("{path:?} {precision:?} norm"),
+                );
                 let layer = Mlp {
                     norm: Some(norm),
                     first: &first,
@@ -197,13 +243,22 @@ fn normalised_products_and_mlps_match_their_parts() {
                     scale: None,
                 };
                 let last = Epilogue::residual(&b2, &x);
-                let whole = collect(m * width, |out| mlp(Rows::dense(&x, m), &layer, Some(&x), out));
-                let parts = collect(m * width, |o| matmul(Rows::dense(&found, m), &second, last, o));
+                let whole = collect(m * width, |out| {
+                    mlp(Rows::dense(&x, m), &layer, Some(&x), out)
+                });
+                let parts = collect(m * width, |o| {
+                    matmul(Rows::dense(&found, m), &second, last, o)
+                });
                 let parts: Vec<f64> = parts.into_iter().map(f64::from).collect();
                 assert_close(&whole, &parts, 1e-4, &format!("{path:?} {precision:?} mlp"));
                 let mut in_place = x.clone();
                 mlp_add(&mut in_place, &layer);
-                assert_close(&in_place, &parts, 1e-4, &format!("{path:?} {precision:?} mlp_add"));
+                assert_close(
+                    &in_place,
+                    &parts,
+                    1e-4,
+                    &format!("{path:?} {precision:?} mlp_add"),
+                );
             }
         }
     });

@@ -7,10 +7,18 @@ fn layer_norm_matches_the_reference() {
     on_every_path(|path| {
         for (m, width) in [(1, 1), (1, 96), (333, 4), (70, 45), (9, 768), (2000, 16)] {
             let mut numbers = Numbers::new(width as u64);
-            let x: Vec<f32> = numbers.vec(m * width + 1).iter().map(|x| 3.0 * x + 2.0).collect();
+            let x: Vec<f32> = numbers
+                .vec(m * width + 1)
+                .iter()
+                .map(|x| 3.0 * x + 2.0)
+                .collect();
             let x = &x[1..];
             let (gamma, beta) = (numbers.vec(width), numbers.vec(width));
-            let norm = LayerNorm { gamma: &gamma, beta: &beta, eps: 1e-6 };
+            let norm = LayerNorm {
+                gamma: &gamma,
+                beta: &beta,
+                eps: 1e-6,
+            };
             let out = collect(m * width, |out| layer_norm(Rows::dense(x, m), norm, out));
             let expected: Vec<f64> = normalised(x, &norm).iter().map(|&x| f64::from(x)).collect();
             // Few channels can lie close together, which magnifies rounding.
@@ -31,7 +39,11 @@ fn nan_spoils_only_its_own_row() {
         x[2 * 33 + 32] = f32::NAN;
         x[3 * 33] = f32::INFINITY;
         let ones = [1.0; 33];
-        let norm = LayerNorm { gamma: &ones, beta: &ones, eps: 1e-5 };
+        let norm = LayerNorm {
+            gamma: &ones,
+            beta: &ones,
+            eps: 1e-5,
+        };
         let out = collect(5 * 33, |out| layer_norm(Rows::dense(&x, 5), norm, out));
         softmax_rows(&mut x, 33);
         for values in [out, x] {
@@ -47,7 +59,11 @@ fn nan_spoils_only_its_own_row() {
 fn softmax_matches_the_reference() {
     on_every_path(|path| {
         for width in [1, 3, 16, 37, 300] {
-            let mut x: Vec<f32> = Numbers::new(2).vec(7 * width).iter().map(|x| 20.0 * x).collect();
+            let mut x: Vec<f32> = Numbers::new(2)
+                .vec(7 * width)
+                .iter()
+                .map(|x| 20.0 * x)
+                .collect();
             let row = |row: &[f32]| {
                 let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
                 let e: Vec<f64> = row.iter().map(|&x| f64::from(x - most).exp()).collect();
@@ -72,7 +88,10 @@ fn gelu_is_within_its_bound_everywhere() {
             let phi = 0.5 * (1.0 + erf(x * std::f64::consts::FRAC_1_SQRT_2));
             // The bound on erf is 5e-7; GELU multiplies its half with x, and rounds.
             let bound = 0.25e-6 * x.abs() + 1e-7 * x.abs().max(1.0);
-            assert!((f64::from(y) - x * phi).abs() <= bound, "{path:?} gelu({x}) = {y}");
+            assert!(
+                (f64::from(y) - x * phi).abs() <= bound,
+                "{path:?} gelu({x}) = {y}"
+            );
         }
         let mut special = [f32::NAN, f32::INFINITY, 1e30, -1e30, 0.0];
         activate(&mut special, Activation::Gelu);
@@ -92,9 +111,17 @@ fn sigmoid_and_sums_match_plain_arithmetic() {
             let expected: Vec<f64> = x.iter().map(sigmoid).collect();
             let out = collect(len, |out| sigmoid_scaled(x, 20.0, -10.0, out));
             assert_close(&out, &expected, 1e-5, &format!("{path:?}"));
-            let sum: Vec<f64> =
-                x.iter().zip(&y).map(|(&a, &b)| f64::from(a) + 0.5 * f64::from(b)).collect();
-            assert_close(&collect(len, |out| add_scaled(x, &y, 0.5, out)), &sum, 1e-6, "sum");
+            let sum: Vec<f64> = x
+                .iter()
+                .zip(&y)
+                .map(|(&a, &b)| f64::from(a) + 0.5 * f64::from(b))
+                .collect();
+            assert_close(
+                &collect(len, |out| add_scaled(x, &y, 0.5, out)),
+                &sum,
+                1e-6,
+                "sum",
+            );
             let mut in_place = x.to_vec();
             add_scaled_assign(&mut in_place, &y, 0.5);
             assert_close(&in_place, &sum, 1e-6, "sum in place");
@@ -115,9 +142,20 @@ fn rotary_turns_pairs_and_repeats_the_table() {
         let mut numbers = Numbers::new(4);
         let (tokens, positions, dim, exclude) = (203, 50, 24, 3);
         let before = numbers.vec(tokens * dim);
-        let (cos, sin) = (numbers.vec(positions * dim / 2), numbers.vec(positions * dim / 2));
+        let (cos, sin) = (
+            numbers.vec(positions * dim / 2),
+            numbers.vec(positions * dim / 2),
+        );
         let mut x = before.clone();
-        rotary(&mut x, dim, RotaryTable { cos: &cos, sin: &sin }, exclude);
+        rotary(
+            &mut x,
+            dim,
+            RotaryTable {
+                cos: &cos,
+                sin: &sin,
+            },
+            exclude,
+        );
         let mut expected = Vec::new();
         for t in 0..tokens {
             for pair in 0..dim / 2 {
@@ -136,11 +174,19 @@ fn rotary_turns_pairs_and_repeats_the_table() {
 #[test]
 fn products_of_activations_match_the_reference() {
     on_every_path(|path| {
-        for (m, k, n) in [(4, 32, 1000), (1, 1, 1), (7, 19, 33), (4, 32, 31), (40, 16, 64)] {
+        for (m, k, n) in [
+            (4, 32, 1000),
+            (1, 1, 1),
+            (7, 19, 33),
+            (4, 32, 31),
+            (40, 16, 64),
+        ] {
             let mut numbers = Numbers::new(n as u64);
             let (a, b) = (numbers.vec(m * k), numbers.vec(n * k));
             let dot = |i: usize, j: usize, at: &dyn Fn(usize, usize) -> usize| -> f64 {
-                (0..k).map(|p| f64::from(a[i * k + p]) * f64::from(b[at(j, p)])).sum()
+                (0..k)
+                    .map(|p| f64::from(a[i * k + p]) * f64::from(b[at(j, p)]))
+                    .sum()
             };
             let all = |at: &dyn Fn(usize, usize) -> usize| -> Vec<f64> {
                 (0..m * n).map(|i| dot(i / n, i % n, at)).collect()

@@ -16,7 +16,7 @@ pub(crate) struct FpnNeck {
     #[module(skip)]
     top_down_levels: Vec<usize>,
     #[module(skip)]
-    scalp: usize,
+    pub(crate) scalp: usize,
 }
 
 impl FpnNeck {

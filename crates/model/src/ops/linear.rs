@@ -48,7 +48,7 @@ impl Activation {
 #[derive(Module, Debug)]
 pub(crate) struct Linear {
     weight: Param<Tensor<2>>,
-    bias: Param<Tensor<1>>,
+    pub(crate) bias: Param<Tensor<1>>,
     #[module(skip)]
     precision: Precision,
     #[module(skip)]

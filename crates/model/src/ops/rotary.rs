@@ -8,9 +8,9 @@ use super::cpu::{CpuView, take, tensor};
 #[derive(Debug, Clone)]
 pub(crate) struct RotaryTable {
     /// `[positions, dim/2]`, the cosine of each pair's angle at each grid position.
-    cos: Tensor<2>,
+    pub(crate) cos: Tensor<2>,
     /// The sines.
-    sin: Tensor<2>,
+    pub(crate) sin: Tensor<2>,
 }
 
 impl RotaryTable {

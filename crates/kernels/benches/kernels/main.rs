@@ -5,129 +5,38 @@
 //! `RAYON_NUM_THREADS=1`, times are the thread's processor time (Linux), which a busy machine
 //! disturbs less.
 
+mod harness;
+
+use harness::{Bench, numbers};
 use masklet_kernels::*;
-use std::time::{Duration, Instant};
-
-/// The machine's limits and the filter.
-struct Bench {
-    filter: Vec<String>,
-    peak_f32: f64,
-    peak_bf16: f64,
-}
-
-impl Bench {
-    fn new() -> Bench {
-        let filter = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
-        let bench = Bench {
-            filter,
-            peak_f32: peak_gflops(Precision::F32),
-            peak_bf16: peak_gflops(Precision::Bf16),
-        };
-        println!("{:?}, {} threads", cpu_features(), rayon::current_num_threads());
-        println!("peak: f32 {:.0} GFLOP/s, bf16 {:.0} GFLOP/s", bench.peak_f32, bench.peak_bf16);
-        bench
-    }
-
-    fn wanted(&self, name: &str) -> bool {
-        self.filter.is_empty() || self.filter.iter().any(|f| name.contains(f.as_str()))
-    }
-
-    fn peak(&self, precision: Precision) -> f64 {
-        match precision {
-            Precision::F32 => self.peak_f32,
-            Precision::Bf16 => self.peak_bf16,
-        }
-    }
-
-    /// Prints the rate of `work`, which does `operations` operations.
-    fn arithmetic(&self, name: &str, precision: Precision, operations: f64, work: impl FnMut()) {
-        if self.wanted(name) {
-            let seconds = fastest(work);
-            let rate = operations / seconds / 1e9;
-            println!(
-                "{name:56} {:9.3} ms {rate:8.1} GFLOP/s {:5.1} %",
-                seconds * 1e3,
-                100.0 * rate / self.peak(precision)
-            );
-        }
-    }
-}
-
-impl Bench {
-    /// Prints the rate of `work`, which reads and writes `bytes`.
-    fn memory(&self, name: &str, bytes: f64, work: impl FnMut()) {
-        if self.wanted(name) {
-            let seconds = fastest(work);
-            println!("{name:56} {:9.3} ms {:8.1} GB/s", seconds * 1e3, bytes / seconds / 1e9);
-        }
-    }
-}
-
-/// The shortest of several runs, in seconds.
-fn fastest(mut work: impl FnMut()) -> f64 {
-    work();
-    let end = Instant::now() + Duration::from_millis(300);
-    let mut best = f64::INFINITY;
-    let mut runs = 0;
-    while runs < 3 || Instant::now() < end {
-        let (start, processor) = (Instant::now(), processor_time());
-        work();
-        let elapsed = match (rayon::current_num_threads(), processor, processor_time()) {
-            (1, Some(before), Some(after)) => after - before,
-            _ => start.elapsed().as_secs_f64(),
-        };
-        best = best.min(elapsed);
-        runs += 1;
-    }
-    best
-}
-
-/// Seconds this thread has been running on a processor.
-#[cfg(target_os = "linux")]
-fn processor_time() -> Option<f64> {
-    #[repr(C)]
-    struct Time {
-        seconds: i64,
-        nanoseconds: i64,
-    }
-    unsafe extern "C" {
-        fn clock_gettime(clock: i32, time: *mut Time) -> i32;
-    }
-    const THREAD_PROCESSOR_TIME: i32 = 3;
-    let mut time = Time { seconds: 0, nanoseconds: 0 };
-    // SAFETY: the C library's function fills in the struct, whose layout is that of 64-bit Linux.
-    let status = unsafe { clock_gettime(THREAD_PROCESSOR_TIME, &mut time) };
-    (status == 0).then_some(time.seconds as f64 + time.nanoseconds as f64 / 1e9)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn processor_time() -> Option<f64> {
-    None
-}
-
-/// Numbers in -1..1, the same every time.
-fn numbers(len: usize, seed: u64) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    (0..len)
-        .map(|_| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-        })
-        .collect()
-}
 
 fn products(bench: &Bench) {
     let shapes = [
-        (65536, 96, 288), (65536, 96, 96), (65536, 96, 384), (65536, 384, 96), (16384, 192, 576),
-        (16384, 192, 768), (16384, 768, 192), (4096, 384, 1152), (4096, 384, 1536),
-        (4096, 1536, 384), (1024, 768, 3072), (1024, 3072, 768), (4096, 256, 2048),
-        (4096, 2048, 256), (28736, 64, 256), (8, 256, 256), (8, 256, 2048), (1, 256, 256),
+        (65536, 96, 288),
+        (65536, 96, 96),
+        (65536, 96, 384),
+        (65536, 384, 96),
+        (16384, 192, 576),
+        (16384, 192, 768),
+        (16384, 768, 192),
+        (4096, 384, 1152),
+        (4096, 384, 1536),
+        (4096, 1536, 384),
+        (1024, 768, 3072),
+        (1024, 3072, 768),
+        (4096, 256, 2048),
+        (4096, 2048, 256),
+        (28736, 64, 256),
+        (8, 256, 256),
+        (8, 256, 2048),
+        (1, 256, 256),
     ];
     for (m, k, n) in shapes {
         let shape = format!("{m}x{k}x{n}");
-        if !["matmul", "gemm crate"].iter().any(|kind| bench.wanted(&format!("{kind} {shape}"))) {
+        if !["matmul", "gemm crate"]
+            .iter()
+            .any(|kind| bench.wanted(&format!("{kind} {shape}")))
+        {
             continue;
         }
         let (a, b, bias) = (numbers(m * k, 1), numbers(n * k, 2), numbers(n, 3));
@@ -140,9 +49,14 @@ fn products(bench: &Bench) {
                 matmul(Rows::dense(&a, m), &weight, Epilogue::bias(&bias), &mut out);
             });
         }
-        bench.arithmetic(&format!("gemm crate {m}x{k}x{n} F32"), Precision::F32, operations, || {
-            gemm_crate(m, k, n, &a, &b, &mut out);
-        });
+        bench.arithmetic(
+            &format!("gemm crate {m}x{k}x{n} F32"),
+            Precision::F32,
+            operations,
+            || {
+                gemm_crate(m, k, n, &a, &b, &mut out);
+            },
+        );
     }
 }
 
@@ -152,8 +66,25 @@ fn gemm_crate(m: usize, k: usize, n: usize, a: &[f32], b: &[f32], out: &mut [f32
     // SAFETY: the strides describe `a` [m, k], `b` [n, k] transposed and `out` [m, n].
     unsafe {
         gemm::gemm(
-            m, n, k, out.as_mut_ptr(), 1, n as isize, false, a.as_ptr(), 1, k as isize, b.as_ptr(),
-            k as isize, 1, 0.0, 1.0, false, false, false, threads,
+            m,
+            n,
+            k,
+            out.as_mut_ptr(),
+            1,
+            n as isize,
+            false,
+            a.as_ptr(),
+            1,
+            k as isize,
+            b.as_ptr(),
+            k as isize,
+            1,
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
+            threads,
         );
     }
 }
@@ -168,7 +99,11 @@ fn mlps(bench: &Bench) {
             let first = PackedMatrix::pack(&w, hidden, width, precision);
             let second = PackedMatrix::pack(&w, width, hidden, precision);
             let layer = Mlp {
-                norm: Some(LayerNorm { gamma: &b2, beta: &b2, eps: 1e-6 }),
+                norm: Some(LayerNorm {
+                    gamma: &b2,
+                    beta: &b2,
+                    eps: 1e-6,
+                }),
                 first: &first,
                 first_bias: &b1,
                 activation: Activation::Gelu,
@@ -195,7 +130,10 @@ fn attentions(bench: &Bench) {
         ("decoder, image to tokens", 4096, 8, 8, 16, 16),
     ];
     for (what, nq, nk, heads, key_dim, value_dim) in shapes {
-        let (q, k) = (numbers(nq * heads * key_dim, 1), numbers(nk * heads * key_dim, 2));
+        let (q, k) = (
+            numbers(nq * heads * key_dim, 1),
+            numbers(nk * heads * key_dim, 2),
+        );
         let v = numbers(nk * heads * value_dim, 3);
         let mut out = vec![0.0; nq * heads * value_dim];
         for precision in [Precision::F32, Precision::Bf16] {
@@ -211,9 +149,14 @@ fn attentions(bench: &Bench) {
                 precision,
             };
             let operations = 2.0 * (nq * nk * heads * (key_dim + value_dim)) as f64;
-            bench.arithmetic(&format!("attention {what} {precision:?}"), precision, operations, || {
-                attention(&inputs, &mut out);
-            });
+            bench.arithmetic(
+                &format!("attention {what} {precision:?}"),
+                precision,
+                operations,
+                || {
+                    attention(&inputs, &mut out);
+                },
+            );
         }
     }
     for (side, heads, window, pooling) in [
@@ -253,19 +196,36 @@ fn attentions(bench: &Bench) {
 
 fn convolutions(bench: &Bench) {
     let shapes = [
-        (1024, 3, 96, 7, 4, 3), (1024, 1, 4, 3, 2, 1), (512, 4, 16, 3, 2, 1),
-        (256, 16, 64, 3, 2, 1), (128, 64, 256, 3, 2, 1),
+        (1024, 3, 96, 7, 4, 3),
+        (1024, 1, 4, 3, 2, 1),
+        (512, 4, 16, 3, 2, 1),
+        (256, 16, 64, 3, 2, 1),
+        (128, 64, 256, 3, 2, 1),
     ];
     for (side, inputs, outputs, kernel, stride, padding) in shapes {
         let data = numbers(side * side * inputs, 1);
-        let images = Images { data: &data, batch: 1, height: side, width: side, channels: inputs };
+        let images = Images {
+            data: &data,
+            batch: 1,
+            height: side,
+            width: side,
+            channels: inputs,
+        };
         let weight = numbers(outputs * inputs * kernel * kernel, 2);
-        let shape = ConvShape { inputs, outputs, kernel, stride, padding };
+        let shape = ConvShape {
+            inputs,
+            outputs,
+            kernel,
+            stride,
+            padding,
+        };
         let positions = shape.output_len(side) * shape.output_len(side);
         let mut out = vec![0.0; positions * outputs];
         for precision in [Precision::F32, Precision::Bf16] {
             let conv = Conv2d::pack(&weight, shape, precision);
-            let name = format!("conv {kernel}x{kernel} stride {stride}, {inputs} to {outputs} {precision:?}");
+            let name = format!(
+                "conv {kernel}x{kernel} stride {stride}, {inputs} to {outputs} {precision:?}"
+            );
             let operations = 2.0 * (positions * weight.len()) as f64;
             bench.arithmetic(&name, precision, operations, || {
                 conv2d(images, &conv, Epilogue::default(), &mut out);
@@ -273,19 +233,42 @@ fn convolutions(bench: &Bench) {
         }
     }
     let (data, weight) = (numbers(64 * 64 * 256, 1), numbers(256 * 49, 2));
-    let images = Images { data: &data, batch: 1, height: 64, width: 64, channels: 256 };
+    let images = Images {
+        data: &data,
+        batch: 1,
+        height: 64,
+        width: 64,
+        channels: 256,
+    };
     let conv = DepthwiseConv::pack(&weight, &data[..256], 7);
     let mut out = vec![0.0; data.len()];
     let operations = 2.0 * (64 * 64 * 256 * 49) as f64;
-    bench.arithmetic("conv depthwise 7x7, 64x64x256 F32", Precision::F32, operations, || {
-        depthwise_conv(images, &conv, &mut out);
-    });
+    bench.arithmetic(
+        "conv depthwise 7x7, 64x64x256 F32",
+        Precision::F32,
+        operations,
+        || {
+            depthwise_conv(images, &conv, &mut out);
+        },
+    );
     for (side, inputs, outputs) in [(64, 256, 64), (128, 64, 32)] {
-        let (data, weight) = (numbers(side * side * inputs, 1), numbers(inputs * outputs * 4, 2));
-        let images = Images { data: &data, batch: 1, height: side, width: side, channels: inputs };
+        let (data, weight) = (
+            numbers(side * side * inputs, 1),
+            numbers(inputs * outputs * 4, 2),
+        );
+        let images = Images {
+            data: &data,
+            batch: 1,
+            height: side,
+            width: side,
+            channels: inputs,
+        };
         let mut out = vec![0.0; 4 * side * side * outputs];
         let skip = vec![0.0; out.len()];
-        let epilogue = Epilogue { residual: Some(&skip), ..Epilogue::default() };
+        let epilogue = Epilogue {
+            residual: Some(&skip),
+            ..Epilogue::default()
+        };
         for precision in [Precision::F32, Precision::Bf16] {
             let conv = ConvTranspose2x2::pack(&weight, inputs, outputs, precision);
             let name = format!("conv transposed 2x2, {inputs} to {outputs} {precision:?}");
@@ -303,11 +286,19 @@ fn streams(bench: &Bench) {
     let x = numbers(65536 * 96, 1);
     let mut out = vec![0.0; x.len()];
     let (gamma, beta) = (numbers(96, 2), numbers(96, 3));
-    let norm = LayerNorm { gamma: &gamma, beta: &beta, eps: 1e-6 };
-    bench.memory("copy (what memory allows) 65536x96", bytes(2 * x.len()), || {
-        out.copy_from_slice(&x);
-        std::hint::black_box(&out);
-    });
+    let norm = LayerNorm {
+        gamma: &gamma,
+        beta: &beta,
+        eps: 1e-6,
+    };
+    bench.memory(
+        "copy (what memory allows) 65536x96",
+        bytes(2 * x.len()),
+        || {
+            out.copy_from_slice(&x);
+            std::hint::black_box(&out);
+        },
+    );
     bench.memory("layer norm 65536x96", bytes(2 * x.len()), || {
         layer_norm(Rows::dense(&x, 65536), norm, &mut out);
     });
@@ -317,32 +308,66 @@ fn streams(bench: &Bench) {
     bench.memory("gelu in place 65536x96", bytes(2 * x.len()), || {
         activate(&mut out, Activation::Gelu);
     });
-    bench.memory("softmax rows of 4096", bytes(2 * x.len()), || softmax_rows(&mut out, 4096));
+    bench.memory("softmax rows of 4096", bytes(2 * x.len()), || {
+        softmax_rows(&mut out, 4096)
+    });
     bench.memory("sigmoid scaled 65536x96", bytes(2 * x.len()), || {
         sigmoid_scaled(&x, 20.0, -10.0, &mut out);
     });
-    let images = Images { data: &x, batch: 1, height: 256, width: 256, channels: 96 };
+    let images = Images {
+        data: &x,
+        batch: 1,
+        height: 256,
+        width: 256,
+        channels: 96,
+    };
     let mut pooled = vec![0.0; x.len() / 4];
     bench.memory("max pool 256x256x96", bytes(x.len() + pooled.len()), || {
         max_pool_2x2(images, &mut pooled);
     });
-    let coarse = Images { data: &pooled, batch: 1, height: 128, width: 128, channels: 96 };
-    bench.memory("upsample and add 256x256x96", bytes(2 * x.len() + pooled.len()), || {
-        upsample_add(&x, coarse, &mut out);
-    });
+    let coarse = Images {
+        data: &pooled,
+        batch: 1,
+        height: 128,
+        width: 128,
+        channels: 96,
+    };
+    bench.memory(
+        "upsample and add 256x256x96",
+        bytes(2 * x.len() + pooled.len()),
+        || {
+            upsample_add(&x, coarse, &mut out);
+        },
+    );
     let mut tokens = numbers(28736 * 256, 4);
-    let table = RotaryTable { cos: &x[..4096 * 128], sin: &x[4096 * 128..][..4096 * 128] };
+    let table = RotaryTable {
+        cos: &x[..4096 * 128],
+        sin: &x[4096 * 128..][..4096 * 128],
+    };
     bench.memory("rotary 28736x256", bytes(2 * 28736 * 256), || {
         rotary(&mut tokens, 256, table, 64);
     });
     let mut map = vec![0.0; 1024 * 1024];
-    bench.memory("resize 256x256 to 1024x1024", bytes(65536 + 1024 * 1024), || {
-        resize_bilinear(&x[..65536], 1, (256, 256), (1024, 1024), &mut map);
-    });
+    bench.memory(
+        "resize 256x256 to 1024x1024",
+        bytes(65536 + 1024 * 1024),
+        || {
+            resize_bilinear(&x[..65536], 1, (256, 256), (1024, 1024), &mut map);
+        },
+    );
     let mut masks = vec![0.0; 4 * 65536];
-    bench.memory("hypernetwork product 4x32 by 65536", bytes(36 * 65536), || {
-        matmul_nt(Rows::dense(&x[..128], 4), Rows::dense(&x[..65536 * 32], 65536), 32, &mut masks);
-    });
+    bench.memory(
+        "hypernetwork product 4x32 by 65536",
+        bytes(36 * 65536),
+        || {
+            matmul_nt(
+                Rows::dense(&x[..128], 4),
+                Rows::dense(&x[..65536 * 32], 65536),
+                32,
+                &mut masks,
+            );
+        },
+    );
 }
 
 fn main() {

@@ -1,0 +1,282 @@
+//! [`VideoPredictor`] against `SAM2VideoPredictor` on the micro models: scripts of prompts, edits
+//! and tracking, replayed action by action.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::{
+    Comparison, FAMILIES, Reference, bounds, checkpoint, config, every_2nd, fixture, json,
+};
+use masklet::{
+    ClickHistory, Direction, FrameResult, Model, ObjectId, Propagation, Sam2Config, VideoOptions,
+    VideoPredictor, VideoSession, clicks_from_labels,
+};
+use masklet_media::{Mask, MemoryFrames};
+use masklet_model::weights::{CONFIG_KEY, Precision, save_safetensors};
+use serde::Deserialize;
+
+/// Largest difference, relative to the largest value of a tensor.
+const TOLERANCE: f32 = 1e-3;
+
+#[derive(Deserialize)]
+struct Script {
+    frames: usize,
+    options: Options,
+    actions: Vec<Action>,
+    /// What came out of each action, frame by frame.
+    outputs: Vec<Vec<Output>>,
+}
+
+#[derive(Deserialize)]
+struct Options {
+    non_overlapping_masks: bool,
+    clear_memory_around_corrections: bool,
+    corrections_are_conditioning: bool,
+    max_conditioning_frames: Option<usize>,
+    temporal_stride: usize,
+    fill_hole_area: u64,
+}
+
+#[derive(Deserialize)]
+struct Output {
+    frame: usize,
+    objects: Vec<ObjectId>,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+enum Action {
+    AddPointsOrBox {
+        object: ObjectId,
+        frame: usize,
+        points: Vec<[f32; 2]>,
+        labels: Vec<i64>,
+        #[serde(rename = "box")]
+        bounds: Option<[f32; 4]>,
+        clear_old_points: bool,
+    },
+    AddMask {
+        object: ObjectId,
+        frame: usize,
+        mask: String,
+    },
+    Propagate {
+        start: Option<usize>,
+        max_frames: Option<usize>,
+        reverse: bool,
+    },
+    RemoveObject {
+        object: ObjectId,
+    },
+    ClearFrame {
+        object: ObjectId,
+        frame: usize,
+    },
+    Reset,
+}
+
+impl Options {
+    fn of_session(&self) -> VideoOptions {
+        VideoOptions {
+            non_overlapping: self.non_overlapping_masks,
+            fill_hole_area: self.fill_hole_area,
+            clear_memory_around_prompts: self.clear_memory_around_corrections,
+            corrections_condition: self.corrections_are_conditioning,
+            ..VideoOptions::default()
+        }
+    }
+
+    fn of_model(&self, mut config: Sam2Config) -> Sam2Config {
+        config.memory.max_conditioning_frames = self.max_conditioning_frames;
+        config.memory.temporal_stride = self.temporal_stride;
+        config
+    }
+}
+
+impl Action {
+    /// Does it; returns what is known on the frames that the official predictor returned.
+    fn apply(
+        &self,
+        session: &mut VideoSession<MemoryFrames>,
+        expected: &[Output],
+    ) -> Vec<FrameResult> {
+        match self {
+            Self::AddPointsOrBox {
+                object,
+                frame,
+                points,
+                labels,
+                bounds: corners,
+                clear_old_points,
+            } => {
+                let clicks = clicks_from_labels(points, labels).unwrap();
+                let history = if *clear_old_points {
+                    ClickHistory::Replace
+                } else {
+                    ClickHistory::Append
+                };
+                let result = match corners {
+                    Some(corners) => session.add_box(*frame, *object, bounds(*corners), &clicks),
+                    None => session.add_clicks(*frame, *object, &clicks, history),
+                };
+                vec![result.unwrap()]
+            }
+            Self::AddMask {
+                object,
+                frame,
+                mask,
+            } => {
+                let mask = Mask::open(fixture(mask)).unwrap();
+                vec![session.add_mask(*frame, *object, &mask).unwrap()]
+            }
+            Self::Propagate {
+                start,
+                max_frames,
+                reverse,
+            } => {
+                let propagation = Propagation {
+                    direction: if *reverse {
+                        Direction::Backward
+                    } else {
+                        Direction::Forward
+                    },
+                    start: start.or_else(|| Some(expected.first()?.frame)),
+                    // The reference does not count the frame it starts on.
+                    max_frames: max_frames.map(|count| count + 1),
+                };
+                let results = session.propagate(propagation).unwrap();
+                results.collect::<Result<_, _>>().unwrap()
+            }
+            Self::RemoveObject { object } => {
+                session.remove_object(*object).unwrap();
+                let frames = expected.iter().map(|output| output.frame);
+                frames.map(|t| session.masks_on(t).unwrap()).collect()
+            }
+            Self::ClearFrame { object, frame } => {
+                vec![session.clear_prompts(*frame, *object).unwrap()]
+            }
+            Self::Reset => {
+                session.reset();
+                vec![]
+            }
+        }
+    }
+}
+
+/// The micro model with parameters of the reference's run in place of the checkpoint's.
+fn model(family: &str, config: &Sam2Config, reference: &Reference) -> Model {
+    let checkpoint = checkpoint(family);
+    let tensors: Vec<_> = checkpoint
+        .tensors()
+        .map(|(name, info)| {
+            let replaced = reference.values(&format!("override/{name}"));
+            let values = replaced.unwrap_or_else(|| checkpoint.read_f32(name).unwrap());
+            (name, info.shape.as_slice(), values)
+        })
+        .collect();
+    let tensors = tensors
+        .iter()
+        .map(|(name, shape, values)| (*name, *shape, values.as_slice()));
+    let config = serde_json::to_string(config).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let metadata = BTreeMap::from([(CONFIG_KEY.to_owned(), config)]);
+    save_safetensors(&path, tensors, Precision::F32, metadata).unwrap();
+    Model::open(path).unwrap()
+}
+
+fn replay(name: &str) {
+    for family in FAMILIES {
+        let script: Script = json(family, &format!("video_{name}"));
+        let reference = Reference::open(family, &format!("video_{name}"));
+        let config = script.options.of_model(config(family));
+        let model = model(family, &config, &reference);
+        let frames = MemoryFrames::new(common::frames(script.frames)).unwrap();
+        let options = script.options.of_session();
+        let mut session = VideoPredictor::with_options(&model, options).session(frames);
+        let mut comparison = Comparison::new(TOLERANCE);
+        for (number, (action, expected)) in script.actions.iter().zip(&script.outputs).enumerate() {
+            let results = action.apply(&mut session, expected);
+            let visited: Vec<_> = results.iter().map(|result| result.frame).collect();
+            let officially: Vec<_> = expected.iter().map(|output| output.frame).collect();
+            assert_eq!(visited, officially, "frames of action {number}");
+            for (result, output) in results.iter().zip(expected) {
+                assert_eq!(session.objects(), output.objects);
+                let place = format!("{number:02}/{:05}", result.frame);
+                compare(&mut comparison, &reference, &place, result, &output.objects);
+            }
+        }
+        comparison.finish(&format!("{family} {name}"));
+    }
+}
+
+/// Compares the objects on a frame.
+fn compare(
+    comparison: &mut Comparison,
+    reference: &Reference,
+    place: &str,
+    result: &FrameResult,
+    objects: &[ObjectId],
+) {
+    let (width, height) = (208, 152);
+    for &id in objects {
+        let name = |what: &str| format!("{place}/{id}/{what}");
+        let mask = reference.masks(&name("mask"), width * height);
+        let Some(object) = result.object(id) else {
+            // Where nothing is known of an object, the official predictor shows an empty mask.
+            assert!(mask.is_none_or(|masks| masks[0].iter().all(|&inside| !inside)));
+            assert!(reference.values(&name("object_score")).is_none());
+            continue;
+        };
+        if let Some(expected) = reference.values(&name("object_score")) {
+            comparison.values(&name("object_score"), &[object.object_score], &expected);
+        }
+        if let Some(expected) = reference.values(&name("low_res_logits_every_2nd")) {
+            let actual = every_2nd(&object.low_res_logits);
+            comparison.values(&name("low_res_logits"), &actual, &expected);
+        }
+        if let Some(masks) = mask {
+            comparison.mask(&name("mask"), &object.logits, &masks[0]);
+        }
+    }
+}
+
+macro_rules! scripts {
+    ($($test:ident => $script:literal,)*) => {
+        $(#[test]
+        fn $test() {
+            replay($script);
+        })*
+
+        #[test]
+        fn every_script_is_replayed() {
+            for family in FAMILIES {
+                let entries = std::fs::read_dir(fixture(family)).unwrap();
+                let mut found: Vec<String> = entries
+                    .filter_map(|entry| {
+                        let name = entry.unwrap().file_name().into_string().unwrap();
+                        Some(name.strip_prefix("video_")?.strip_suffix(".json")?.to_owned())
+                    })
+                    .collect();
+                found.sort();
+                let mut replayed = [$($script),*];
+                replayed.sort();
+                assert_eq!(found, replayed);
+            }
+        }
+    };
+}
+
+scripts! {
+    objects_are_prompted_tracked_corrected_and_added_later => "present",
+    objects_that_come_and_go => "varying",
+    tracking_backward_and_forward => "reverse",
+    prompts_are_refined_replaced_cleared_and_objects_removed => "editing",
+    corrections_that_condition => "conditioning_corrections",
+    prompts_that_clear_the_memory_around_them => "clear_memory",
+    a_limit_on_conditioning_frames => "nearest_conditioning",
+    a_temporal_stride => "temporal_stride",
+    masks_that_do_not_overlap => "non_overlapping",
+    holes_that_are_filled => "hole_filling",
+}

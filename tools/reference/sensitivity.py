@@ -1,0 +1,56 @@
+"""Which parameters does no stored output depend on?"""
+
+import json
+
+import numpy as np
+import torch
+
+import components
+import images
+import micro
+import pictures
+from perturb import OCCLUSION_BIAS, noise
+from scripts import SCRIPTS
+from video import Replay
+
+# In every official checkpoint, and in no computation: the no-memory embedding is added directly.
+UNUSED = {"no_mem_pos_enc"}
+
+
+def stages(model, biases, frames, root):
+    """Functions that give outputs, cheap ones first."""
+    yield lambda: {n: t.numpy() for n, t in components.collect(model, biases, root).items()}
+    yield lambda: images.collect(model, root)
+    for name in ("present", "varying"):
+        def play(name=name):
+            micro.set_occlusion_bias(model, biases[name])
+            outputs = Replay(model, SCRIPTS[name], frames, root).outputs
+            micro.set_occlusion_bias(model, biases["present"])
+            return {n: v for n, v in outputs.items() if not n.endswith("mask")}
+        yield play
+
+
+def moved(before, after, by=1e-4):
+    return any(np.abs(before[name] - after[name]).max() > by for name in before)
+
+
+def check(root):
+    frames = [pictures.video_frame(i)[0] for i in range(pictures.VIDEO_FRAMES)]
+    for family in ("sam2", "sam2.1"):
+        model = micro.make(family)
+        biases = micro.occlusion_biases(model, family)
+        steps = list(stages(model, biases, frames, root))
+        before = [step() for step in steps]
+        generator = torch.Generator().manual_seed(0)
+        without = []
+        for name, tensor in model.state_dict().items():
+            if name == OCCLUSION_BIAS:
+                continue  # `biases` sets it; the two sets of videos are its test
+            kept = tensor.clone()
+            tensor.copy_(kept + 0.1 * noise(kept.shape, generator))
+            if not any(moved(b, step()) for b, step in zip(before, steps)):
+                without.append(name)
+            tensor.copy_(kept)
+        print(json.dumps({"family": family, "parameters": len(model.state_dict()),
+                          "without effect": without}), flush=True)
+        assert set(without) <= UNUSED, "some parameters have no effect on any fixture"
