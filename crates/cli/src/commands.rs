@@ -1,5 +1,6 @@
 //! One module for each command.
 
+pub(crate) mod bench;
 pub(crate) mod image;
 pub(crate) mod video;
 pub(crate) mod weights;

@@ -14,6 +14,10 @@ use clap::{Parser, Subcommand};
 
 use failure::Failure;
 
+/// Freed memory is kept and used again: fresh pages cost more than the arithmetic done in them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Promptable segmentation of images and video: SAM 2 in Rust.
 ///
 /// Mark an object once, with a click, a box or a mask, and get its mask on a picture or on every
@@ -60,6 +64,8 @@ enum Command {
     Image(commands::image::Args),
     /// Track objects through a video.
     Video(commands::video::Args),
+    /// Measure how fast this machine segments and tracks.
+    Bench(commands::bench::Args),
     /// Look into checkpoint files, and convert them.
     Weights(commands::weights::Args),
 }
@@ -86,6 +92,7 @@ fn run(Cli { command, global }: Cli) -> Result<(), Failure> {
     match command {
         Command::Image(args) => commands::image::run(&args, &global),
         Command::Video(args) => commands::video::run(&args, &global),
+        Command::Bench(args) => commands::bench::run(&args, &global),
         Command::Weights(args) => commands::weights::run(&args, &global),
     }
 }

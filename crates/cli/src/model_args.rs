@@ -79,6 +79,16 @@ impl ModelArgs {
         Ok(Model::from_loaded(loaded, compute))
     }
 
+    /// The model that was named.
+    pub(crate) fn named(&self) -> Option<Preset> {
+        self.model
+    }
+
+    /// How to compute.
+    pub(crate) fn compute(&self) -> Compute {
+        self.precision.compute()
+    }
+
     /// The checkpoint's path, for reports.
     pub(crate) fn weights(&self) -> Option<&PathBuf> {
         self.weights.as_ref()

@@ -59,6 +59,14 @@ impl Model {
         }
     }
 
+    /// The same model under an official name, for one that was built with that configuration.
+    pub fn named(self, preset: Preset) -> Self {
+        Self {
+            preset: Some(preset),
+            ..self
+        }
+    }
+
     /// The network.
     pub fn network(&self) -> &Sam2 {
         &self.network

@@ -23,6 +23,7 @@ mod mask_decoder;
 mod memory_attention;
 pub mod memory_bank;
 mod memory_encoder;
+mod operations;
 mod ops;
 mod params;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use mask_decoder::{DecodedMasks, MaskChoice};
 pub use masklet_kernels::Precision;
 pub use memory_attention::MemoryTokens;
 pub use memory_encoder::MaskEncoding;
+pub use operations::Operations;
 pub use ops::{Interpolation, resize};
 pub use params::ParameterName;
 pub use prompt_encoder::{Point, PointLabel, PromptEmbedding};
