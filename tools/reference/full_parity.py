@@ -13,6 +13,7 @@ Results are kept in the work folder, one file for each preset, and reused until 
 """
 
 import argparse
+import hashlib
 import json
 import platform
 import shutil
@@ -25,12 +26,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 import make_checkpoint
 import reference
 
 LIMIT_LOGITS, LIMIT_IOU = 1e-3, 0.999
+PACKAGES = ("sam2", "torch", "torchvision", "numpy", "pillow")
 PICTURE = "images/truck.jpg"
 CASES = {
     "click": {"points": [[500, 375, 1]], "box": None, "multimask": True},
@@ -46,15 +49,38 @@ def main():
     inputs = Inputs(arguments)
     results = {}
     for preset in arguments.presets:
-        kept = arguments.work / f"{preset}.json"
-        if arguments.force or not kept.exists():
-            kept.write_text(json.dumps(compare_preset(preset, inputs, arguments), indent=1))
-        results[preset] = json.loads(kept.read_text())
+        results[preset] = kept_or_new(preset, inputs, arguments)
         for row in rows(preset, results[preset]):
             print(" | ".join(row), flush=True)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(report(results, arguments))
     sys.exit(0 if all(passed(c) for r in results.values() for c in r["comparisons"]) else 1)
+
+
+def kept_or_new(preset, inputs, arguments):
+    """The result of an earlier run with the same binary, packages and choices, or a new one."""
+    path = arguments.work / f"{preset}.json"
+    settings = official_settings(arguments) | {
+        "masklet": hashlib.sha256(arguments.masklet.read_bytes()).hexdigest()
+    }
+    if path.exists() and not arguments.force:
+        kept = json.loads(path.read_text())
+        if kept["settings"] == settings:
+            return kept
+    result = {"settings": settings} | compare_preset(preset, inputs, arguments)
+    path.write_text(json.dumps(result, indent=1))
+    return result
+
+
+def official_settings(arguments):
+    """What the official outputs depend on."""
+    return {
+        "sequence": arguments.sequence,
+        "frames": arguments.frames,
+        "fill_hole_area": arguments.fill_hole_area,
+        "noise_floor": arguments.noise_floor,
+        "packages": {name: version(name) for name in PACKAGES},
+    }
 
 
 def parse_arguments():
@@ -122,21 +148,13 @@ def compare_preset(preset, inputs, arguments):
     checkpoint = arguments.work / f"{preset}.pt"
     official = arguments.work / f"{preset}.official.safetensors"
     seconds = {}
-    if arguments.force or not (official.exists() and checkpoint.exists()):
+    if arguments.force or not is_kept(official, checkpoint, arguments):
         with timed(seconds, "checkpoint"):
             model = make_checkpoint.make(preset, frames=calibration_frames(inputs))
         torch.save({"model": model.state_dict()}, checkpoint)
-        model.fill_hole_area = arguments.fill_hole_area
-        if arguments.fill_hole_area:
-            import sam2.utils.misc as misc
-
-            misc.get_connected_components = reference.eight_connected_components
         with timed(seconds, "official"):
-            expected = official_outputs(model, inputs)
-        if arguments.noise_floor:
-            other = official_outputs(model, inputs, disturbance=3e-6)
-            expected |= {f"disturbed/{name}": value for name, value in other.items()}
-        save_file(expected, official)
+            expected = everything_official(model, inputs, arguments)
+        save_file(expected, official, metadata={"settings": json.dumps(official_settings(arguments))})
         del model
     expected = load_file(official)
     comparisons = []
@@ -151,6 +169,26 @@ def compare_preset(preset, inputs, arguments):
         checkpoint.unlink()
         official.unlink()
     return {"comparisons": comparisons, "seconds": seconds}
+
+
+def is_kept(official, checkpoint, arguments):
+    if not (official.exists() and checkpoint.exists()):
+        return False
+    with safe_open(official, "np") as file:
+        return json.loads(file.metadata()["settings"]) == official_settings(arguments)
+
+
+def everything_official(model, inputs, arguments):
+    model.fill_hole_area = arguments.fill_hole_area
+    if arguments.fill_hole_area:
+        import sam2.utils.misc as misc
+
+        misc.get_connected_components = reference.eight_connected_components
+    expected = official_outputs(model, inputs)
+    if arguments.noise_floor:
+        other = official_outputs(model, inputs, disturbance=3e-6)
+        expected |= {f"disturbed/{name}": value for name, value in other.items()}
+    return expected
 
 
 def calibration_frames(inputs):
@@ -185,11 +223,23 @@ def disturb(tensor, by):
     return tensor + by * torch.randn(tensor.shape, generator=torch.Generator().manual_seed(0))
 
 
+class Disturbed:
+    """The image predictor's transforms, with noise on the picture they give."""
+
+    def __init__(self, transforms, by):
+        self.transforms, self.by = transforms, by
+
+    def __call__(self, picture):
+        return disturb(self.transforms(picture), self.by)
+
+    def __getattr__(self, name):
+        return getattr(self.transforms, name)
+
+
 def official_image(model, inputs, disturbance):
     predictor = reference.image_predictor(model)
     if disturbance:
-        transforms = predictor._transforms.transforms
-        predictor._transforms.transforms = lambda image: disturb(transforms(image), disturbance)
+        predictor._transforms = Disturbed(predictor._transforms, disturbance)
     scores = []
     hook = model.sam_mask_decoder.register_forward_hook(lambda _m, _i, out: scores.append(out[3][:, 0].numpy()))
     predictor.set_image(inputs.picture)
@@ -344,7 +394,7 @@ def report(results, arguments):
     table += ["| " + " | ".join(row) + " |" for p, r in results.items() for row in rows(p, r)]
     counted = [c for r in results.values() for c in r["comparisons"] if not c["input"].startswith("official")]
     good = sum(map(passed, counted))
-    versions = ", ".join(f"{p} {version(p)}" for p in ("sam2", "torch", "torchvision", "numpy", "pillow"))
+    versions = ", ".join(f"{p} {version(p)}" for p in PACKAGES)
     return f"""# Parity with the official package
 
 {good} of {len(counted)} comparisons are within the limits: largest logit difference at most {LIMIT_LOGITS:g} of the
@@ -370,9 +420,21 @@ Made with {masklet_version(arguments.masklet)}; {versions}; Python {platform.pyt
 ```
 cargo build --release
 python tools/reference/full_parity.py --masklet target/release/masklet --data ../shared/data \\
-    --sequence {arguments.sequence} --frames {arguments.frames} -o docs/parity.md
+    {choices(arguments)} -o docs/parity.md
 ```
 """
+
+
+def choices(arguments):
+    """The options that differ from their defaults, and the two that say what was compared."""
+    words = [f"--sequence {arguments.sequence}", f"--frames {arguments.frames}"]
+    if list(arguments.presets) != reference.PRESETS:
+        words.append("--presets " + " ".join(arguments.presets))
+    if arguments.fill_hole_area:
+        words.append(f"--fill-hole-area {arguments.fill_hole_area}")
+    if arguments.noise_floor:
+        words.append("--noise-floor")
+    return " ".join(words)
 
 
 def floor_note(results):

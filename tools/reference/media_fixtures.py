@@ -8,6 +8,7 @@
 All pictures are procedurally generated; running it again gives the same files.
 """
 
+import io
 import json
 from pathlib import Path
 
@@ -96,7 +97,6 @@ def write_modes():
     Image.fromarray(deep).save(OUT / "mode_grey16.png")
     # Pillow clips 16-bit grey when converting; the high byte is what the crate documents.
     np.repeat((deep >> 8).astype(np.uint8)[..., None], 3, -1).tofile(OUT / "mode_grey16.rgb")
-    # A smooth picture in full-resolution colour: decoders agree on it to about a level.
     y, x = np.mgrid[0:16, 0:24]
     smooth = np.stack([x * 9, y * 14, 255 - x * 5 - y * 5], -1).astype(np.uint8)
     exif = Image.Exif()
@@ -105,6 +105,59 @@ def write_modes():
     Image.fromarray(smooth).save(path, quality=95, subsampling=0, exif=exif)
     with Image.open(path) as stored:
         np.array(stored.convert("RGB")).tofile(path.with_suffix(".rgb"))
+
+
+def patched(data, old, new):
+    """`data` with one occurrence of `old` replaced."""
+    assert data.count(old) == 1, (old, data.count(old))
+    return data.replace(old, new)
+
+
+def sampled(data, luma):
+    """The same coefficients, read with other sampling factors for the first channel."""
+    frame = data.index(b"\xff\xc0")
+    return data[:frame + 11] + bytes([luma]) + data[frame + 12:]
+
+
+def write_jpegs():
+    """JPEGs of every kind, each with what `convert("RGB")` makes of it, as PNG."""
+
+    def encoded(height, width, mode="RGB", **options):
+        # Enlarged a little: detail in luma and chroma, but small files.
+        image = Image.fromarray(picture(height // 2 + 1, width // 2 + 1, 31))
+        buffer = io.BytesIO()
+        image.resize((width, height)).convert(mode).save(buffer, "JPEG", **options)
+        return buffer.getvalue()
+
+    baseline = encoded(33, 17, subsampling=2, quality=80)
+    inks = encoded(17, 19, "CMYK", quality=70)
+    scan = b"\xff\xda\x00\x0c\x03\x01\x00\x02\x11\x03\x11"
+    adobe = b"Adobe\x00\x64\x00\x00\x00\x00"
+    files = {
+        "420": baseline,
+        "422": encoded(33, 17, subsampling=1, quality=80),
+        "444": encoded(17, 33, subsampling=0, quality=80),
+        # As many blocks in as many units as the files they are made from.
+        "440": sampled(encoded(32, 32, subsampling=1, quality=60), 0x12),
+        "411": sampled(encoded(32, 64, subsampling=2, quality=40), 0x41),
+        "one_pixel": encoded(1, 1, quality=80),
+        "grey": encoded(19, 23, "L", quality=80),
+        "grey_progressive": encoded(19, 23, "L", quality=80, progressive=True),
+        "progressive": encoded(41, 35, subsampling=2, quality=70, progressive=True),
+        "restarts": encoded(35, 41, subsampling=2, quality=70, restart_marker_blocks=2),
+        "stored_as_rgb": encoded(13, 21, quality=70, keep_rgb=True),
+        "cmyk": inks,
+        "ycck": patched(inks, adobe + b"\x00", adobe + b"\x02"),
+        "cmyk_without_adobe": patched(inks, b"Adobe", b"Other"),
+        # Oddities of real files that are no damage: a scan header as some cameras write
+        # it, padding before the end marker, and something after it.
+        "odd_scan_header": patched(baseline, scan + b"\x00\x3f\x00", scan + bytes(3)),
+        "padded": baseline[:-2] + bytes(5) + baseline[-2:] + b"more after the end",
+    }
+    for name, data in files.items():
+        (OUT / f"jpeg_{name}.jpg").write_bytes(data)
+        with Image.open(io.BytesIO(data)) as stored:
+            stored.convert("RGB").save(OUT / f"jpeg_{name}.png", optimize=True)
 
 
 def write_masks():
@@ -152,6 +205,7 @@ if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     write_resizes()
     write_modes()
+    write_jpegs()
     write_masks()
     write_rles()
     print(f"{sum(f.stat().st_size for f in OUT.iterdir()) / 1024:.0f} KiB in {OUT}")

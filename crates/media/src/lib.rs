@@ -11,7 +11,13 @@
 //! * [`overlay`]: tint, contours and prompts drawn onto a picture;
 //! * [`atomic`]: files that are either complete or not there.
 //!
-//! Two decisions shape the code. **Resampling is written here** rather than taken from a
+//! Three decisions shape the code. **JPEG is decoded by libjpeg-turbo's code** (through
+//! `mozjpeg`, whose decoder is the same), because the reference's pixels come from it and
+//! other decoders differ by several levels, which the network turns into different logits;
+//! it is the one part in C, and its build needs a C compiler and nothing else. It reports
+//! damaged files by unwinding, which is caught here and becomes an error; a program built with
+//! `panic = "abort"` would end instead.
+//! **Resampling is written here** rather than taken from a
 //! library, because the network's answer depends on it and the reference uses two different
 //! ones (PyTorch's antialiased bilinear on floats, Pillow's bicubic in fixed point): the
 //! second is reproduced bit for bit. **Buffers are plain**: pictures are `[height, width, 3]`
@@ -37,6 +43,7 @@ pub mod atomic;
 pub mod components;
 mod error;
 pub mod frames;
+mod jpeg;
 pub mod mask;
 pub mod overlay;
 pub mod preprocess;

@@ -4,9 +4,11 @@ use std::io::{self, Cursor};
 use std::path::Path;
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageError, ImageReader, Limits};
+use image::{
+    DynamicImage, ExtendedColorType, ImageEncoder, ImageError, ImageFormat, ImageReader, Limits,
+};
 
-use crate::{MediaError, Result, atomic};
+use crate::{MediaError, Result, atomic, jpeg};
 
 /// The most pixels a picture or mask read from outside may have: 178,956,970, the count at
 /// which Pillow too refuses (13,377 squared).
@@ -70,9 +72,11 @@ impl RgbImage {
     /// transparency is dropped without blending, greyscale is repeated, palettes are looked
     /// up; of 16-bit channels the high byte is kept.
     ///
-    /// Lossless formats give Pillow's pixels exactly. JPEG decoders may differ in the last
-    /// bits: on photographs with the usual halved colour resolution, 5 to 24% of the values
-    /// are a level or two from Pillow's (mean difference 0.1 to 0.3 levels).
+    /// Lossless formats and JPEG give Pillow's pixels exactly: JPEG is decoded by
+    /// libjpeg-turbo's code, as in Pillow, because other decoders round differently. Colour
+    /// profiles are ignored. A JPEG that ends early or whose data is damaged is an error,
+    /// also where Pillow would fill the missing part with grey. JPEG with arithmetic coding
+    /// (rare) is not supported.
     ///
     /// An EXIF orientation is **not** applied, because the reference does not: the pixels,
     /// and all prompt coordinates, are in the stored orientation.
@@ -188,45 +192,56 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
 pub(crate) fn decode_dynamic(name: &str, bytes: &[u8]) -> Result<DynamicImage> {
     let (width, height) = decode_dimensions(name, bytes)?;
     check_pixel_count(name, width, height)?;
-    reader(name, bytes)?
-        .decode()
-        .map_err(|source| MediaError::Decode {
-            name: name.to_owned(),
-            source,
-        })
+    let decoded = match recognise(name, bytes)? {
+        ImageFormat::Jpeg => jpeg::decode(bytes),
+        other => reader(other, bytes).decode(),
+    };
+    decoded.map_err(|source| MediaError::Decode {
+        name: name.to_owned(),
+        source,
+    })
 }
 
 /// Width and height from the header alone. `bytes` may be the beginning of a file, if it
 /// reaches past the header.
 pub(crate) fn decode_dimensions(name: &str, bytes: &[u8]) -> Result<(u32, u32)> {
-    reader(name, bytes)?
-        .into_dimensions()
-        .map_err(|source| MediaError::Decode {
-            name: name.to_owned(),
-            source,
-        })
+    let dimensions = match recognise(name, bytes)? {
+        ImageFormat::Jpeg => jpeg::dimensions(bytes),
+        other => reader(other, bytes).into_dimensions(),
+    };
+    dimensions.map_err(|source| MediaError::Decode {
+        name: name.to_owned(),
+        source,
+    })
 }
 
 /// Whether the first bytes are those of a picture format this build decodes.
 pub(crate) fn is_image(first_bytes: &[u8]) -> bool {
-    image::guess_format(first_bytes).is_ok_and(|format| format.reading_enabled())
+    image::guess_format(first_bytes).is_ok_and(is_decoded)
 }
 
-fn reader<'a>(name: &str, bytes: &'a [u8]) -> Result<ImageReader<Cursor<&'a [u8]>>> {
-    let not_an_image = || MediaError::NotAnImage {
-        name: name.to_owned(),
-    };
-    let format = image::guess_format(bytes).map_err(|_| not_an_image())?;
-    if !format.reading_enabled() {
-        return Err(not_an_image());
+/// JPEG is decoded by [`jpeg`], the others by the `image` crate.
+fn is_decoded(format: ImageFormat) -> bool {
+    format == ImageFormat::Jpeg || format.reading_enabled()
+}
+
+fn recognise(name: &str, bytes: &[u8]) -> Result<ImageFormat> {
+    match image::guess_format(bytes) {
+        Ok(format) if is_decoded(format) => Ok(format),
+        _ => Err(MediaError::NotAnImage {
+            name: name.to_owned(),
+        }),
     }
+}
+
+fn reader(format: ImageFormat, bytes: &[u8]) -> ImageReader<Cursor<&[u8]>> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     // The pixel count is checked from the header before decoding; this bounds what the
     // decoder allocates for the widest pixel (four 16-bit channels), plus working space.
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_PIXELS * 12);
     reader.limits(limits);
-    Ok(reader)
+    reader
 }
 
 /// Refuses sizes above [`MAX_PIXELS`].
