@@ -267,10 +267,10 @@ fn compare(
             comparison.values(&name("low_res_logits"), &actual, &expected);
         }
         if let Some(masks) = mask {
-            let own = upscaled(object);
+            let (own, rivals) = (upscaled(object), rivals(id));
             let doubtful = |pixel: usize, noise: f32| {
                 let near = |other: f32| (own[pixel] - other).abs() <= noise;
-                near(0.0) || rivals(id).iter().any(|rival| near(rival[pixel]))
+                near(0.0) || rivals.iter().any(|rival| near(rival[pixel]))
             };
             comparison.mask(&name("mask"), &object.logits, &masks[0], doubtful);
         }
