@@ -106,7 +106,8 @@ fn compare(
     if let Some(masks) = reference.masks(&format!("{name}/masks"), logits[0].len()) {
         assert_eq!(masks.len(), logits.len(), "{name}");
         for (k, (expected, logits)) in masks.iter().zip(logits).enumerate() {
-            comparison.mask(&format!("{name}, mask {k}"), logits, expected);
+            let near_zero = |pixel: usize, noise: f32| logits[pixel].abs() <= noise;
+            comparison.mask(&format!("{name}, mask {k}"), logits, expected, near_zero);
         }
     }
 }

@@ -5,19 +5,26 @@ mod common;
 
 use std::collections::BTreeMap;
 
+use burn::tensor::{Device, Tensor, TensorData};
 use common::{
     Comparison, FAMILIES, Reference, bounds, checkpoint, config, every_2nd, fixture, json,
 };
 use masklet::{
-    ClickHistory, Direction, FrameResult, Model, ObjectId, Propagation, Sam2Config, VideoOptions,
-    VideoPredictor, VideoSession, clicks_from_labels,
+    ClickHistory, Direction, FrameResult, Model, ObjectId, ObjectMask, Propagation, Sam2Config,
+    VideoOptions, VideoPredictor, VideoSession, clicks_from_labels,
 };
 use masklet_media::{Mask, MemoryFrames};
 use masklet_model::weights::{CONFIG_KEY, Precision, save_safetensors};
+use masklet_model::{Interpolation, resize};
 use serde::Deserialize;
 
 /// Largest difference, relative to the largest value of a tensor.
-const TOLERANCE: f32 = 1e-3;
+///
+/// The micro models exaggerate: disturbing their input by 3e-6 moves logits by up to 5e-4 (`noise` in
+/// the JSON files), so rounding in another order shows after a few frames.
+const TOLERANCE: f32 = 5e-4;
+const WIDTH: usize = 208;
+const HEIGHT: usize = 152;
 
 #[derive(Deserialize)]
 struct Script {
@@ -204,25 +211,48 @@ fn replay(name: &str) {
             for (result, output) in results.iter().zip(expected) {
                 assert_eq!(session.objects(), output.objects);
                 let place = format!("{number:02}/{:05}", result.frame);
-                compare(&mut comparison, &reference, &place, result, &output.objects);
+                let competing = script.options.non_overlapping_masks;
+                compare(
+                    competing,
+                    &mut comparison,
+                    &reference,
+                    &place,
+                    result,
+                    &output.objects,
+                );
             }
         }
         comparison.finish(&format!("{family} {name}"));
     }
 }
 
+/// An object's logits at the size of the video, before objects compete for pixels.
+fn upscaled(object: &ObjectMask) -> Vec<f32> {
+    let logits = object.low_res_logits.clone();
+    let side = logits.len().isqrt();
+    let logits = TensorData::new(logits, [1, side, side, 1]);
+    let logits = Tensor::<4>::from_data(logits, &Device::flex());
+    let logits = resize(logits, [HEIGHT, WIDTH], Interpolation::Bilinear);
+    logits.into_data().try_into_vec().unwrap()
+}
+
 /// Compares the objects on a frame.
 fn compare(
+    competing: bool,
     comparison: &mut Comparison,
     reference: &Reference,
     place: &str,
     result: &FrameResult,
     objects: &[ObjectId],
 ) {
-    let (width, height) = (208, 152);
+    // Without competition for pixels, an object's mask does not depend on the others.
+    let rivals = |id| -> Vec<Vec<f32>> {
+        let others = result.objects.iter().filter(|o| competing && o.id != id);
+        others.map(upscaled).collect()
+    };
     for &id in objects {
         let name = |what: &str| format!("{place}/{id}/{what}");
-        let mask = reference.masks(&name("mask"), width * height);
+        let mask = reference.masks(&name("mask"), WIDTH * HEIGHT);
         let Some(object) = result.object(id) else {
             // Where nothing is known of an object, the official predictor shows an empty mask.
             assert!(mask.is_none_or(|masks| masks[0].iter().all(|&inside| !inside)));
@@ -237,7 +267,12 @@ fn compare(
             comparison.values(&name("low_res_logits"), &actual, &expected);
         }
         if let Some(masks) = mask {
-            comparison.mask(&name("mask"), &object.logits, &masks[0]);
+            let (own, rivals) = (upscaled(object), rivals(id));
+            let doubtful = |pixel: usize, noise: f32| {
+                let near = |other: f32| (own[pixel] - other).abs() <= noise;
+                near(0.0) || rivals.iter().any(|rival| near(rival[pixel]))
+            };
+            comparison.mask(&name("mask"), &object.logits, &masks[0], doubtful);
         }
     }
 }

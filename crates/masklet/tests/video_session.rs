@@ -285,8 +285,10 @@ impl FrameSource for Counted {
     }
 
     fn frame(&mut self, index: usize) -> masklet_media::Result<Option<RgbImage>> {
-        self.1.fetch_add(1, Ordering::Relaxed);
-        self.0.frame(index)
+        let frame = self.0.frame(index)?;
+        self.1
+            .fetch_add(usize::from(frame.is_some()), Ordering::Relaxed);
+        Ok(frame)
     }
 }
 

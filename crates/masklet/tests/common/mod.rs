@@ -103,7 +103,8 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// `tolerance` is the largest difference relative to the largest absolute value of a tensor.
+    /// `tolerance` is the largest difference, relative to the largest absolute value of a tensor (or
+    /// to 1 where that is smaller).
     pub fn new(tolerance: f32) -> Self {
         Self {
             tolerance,
@@ -118,23 +119,31 @@ impl Comparison {
         let error = difference / largest(expected.iter().copied()).max(1.0);
         self.compared += 1;
         self.largest_error = self.largest_error.max(error);
-        if !(error <= self.tolerance) {
+        if error > self.tolerance {
             self.failures.push(format!("{name} is {error:.1e} off"));
         }
     }
 
-    /// The mask that logits stand for. Pixels may only differ where the logit is so close to 0 that
-    /// the tolerance says nothing about its sign.
-    pub fn mask(&mut self, name: &str, logits: &[f32], expected: &[bool]) {
+    /// The mask that logits stand for. A pixel may only differ where the tolerance leaves open on
+    /// which side it is: `doubtful` is told the pixel and the largest difference within tolerance.
+    pub fn mask(
+        &mut self,
+        name: &str,
+        logits: &[f32],
+        expected: &[bool],
+        doubtful: impl Fn(usize, f32) -> bool,
+    ) {
         assert_eq!(logits.len(), expected.len(), "{name}");
         let noise = self.tolerance * largest(logits.iter().copied());
         let (mut both, mut either, mut wrong) = (0, 0, 0);
-        for (&logit, &expected) in logits.iter().zip(expected) {
+        for (pixel, (&logit, &expected)) in logits.iter().zip(expected).enumerate() {
             let actual = logit > 0.0;
             both += usize::from(actual && expected);
             either += usize::from(actual || expected);
-            self.flipped_pixels += usize::from(actual != expected);
-            wrong += usize::from(actual != expected && logit.abs() > noise);
+            if actual != expected {
+                self.flipped_pixels += 1;
+                wrong += usize::from(!doubtful(pixel, noise));
+            }
         }
         let iou = if either == 0 {
             1.0
@@ -167,12 +176,10 @@ impl Comparison {
     }
 }
 
-/// The largest absolute value; NaN if there is one.
+/// The largest absolute value; infinite if something is not a number (which `max` would pass over).
 fn largest(values: impl Iterator<Item = f32>) -> f32 {
-    values.fold(
-        0.0,
-        |worst, x| if x.abs() <= worst { worst } else { x.abs() },
-    )
+    let magnitudes = values.map(|x| if x.is_nan() { f32::INFINITY } else { x.abs() });
+    magnitudes.fold(0.0, f32::max)
 }
 
 /// Every second value of every second row of a square map.

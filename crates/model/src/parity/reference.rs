@@ -95,16 +95,7 @@ impl Reference {
             .iter()
             .fold(f32::MIN_POSITIVE, |m, x| m.max(x.abs()));
         let pairs = actual.iter().zip(&expected);
-        // `max` would ignore NaN.
-        let difference = pairs.fold(0.0, |worst: f32, (a, b)| {
-            let difference = (a - b).abs();
-            if difference <= worst {
-                worst
-            } else {
-                difference
-            }
-        });
-        let error = difference / largest;
+        let error = pairs.fold(0.0, |m: f32, (a, b)| m.max(magnitude(a - b))) / largest;
         self.errors.borrow_mut().insert(name.to_owned(), error);
     }
 
@@ -130,7 +121,7 @@ impl Reference {
     /// The tensors whose difference is not within `tolerance`.
     pub(super) fn beyond(&self, tolerance: f32) -> Vec<String> {
         let errors = self.errors.borrow();
-        let beyond = errors.iter().filter(|(_, e)| !(**e <= tolerance));
+        let beyond = errors.iter().filter(|(_, e)| **e > tolerance);
         beyond.map(|(name, _)| name.clone()).collect()
     }
 
@@ -140,6 +131,11 @@ impl Reference {
         let unused = self.tensors.names().filter(|name| !used.contains(*name));
         unused.map(str::to_owned).collect()
     }
+}
+
+/// The absolute value, infinite for what is not a number (which `max` would pass over).
+fn magnitude(x: f32) -> f32 {
+    if x.is_nan() { f32::INFINITY } else { x.abs() }
 }
 
 /// Every `n`-th row and column of a channels-last map.
