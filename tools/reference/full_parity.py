@@ -5,9 +5,8 @@
 For each preset a checkpoint with random weights (every parameter and buffer; see perturb.py) is
 written in the official layout. The official package and the `masklet` command then predict from the
 same file: on a photograph with a click, and with a box and a click; on the first frames of a video
-with two objects, one clicked and one given as a mask. masklet reads the JPEG files once as they are
-and once as PNG files of the pixels that Pillow decodes, so that what is due to another JPEG decoder
-shows by itself.
+with two objects, one clicked and one given as a mask. With --png masklet reads the pixels
+that Pillow decodes as well as the JPEG files, which shows what is due to another JPEG decoder.
 
 Results are kept in the work folder, one file for each preset, and reused until --force.
 """
@@ -40,6 +39,7 @@ CASES = {
     "box and click": {"points": [[575, 750, 0]], "box": [425, 600, 700, 875], "multimask": False},
 }
 CLICKED, MASKED = 1, 2
+KINDS = (("jpg", "JPEG"), ("png", "PNG"))
 
 
 def main():
@@ -92,6 +92,8 @@ def parse_arguments():
     parser.add_argument("--frames", type=int, default=8)
     parser.add_argument("--fill-hole-area", type=int, default=0,
                         help="what `masklet video` does by default; the official area is 8 with CUDA and 0 without")
+    parser.add_argument("--png", action="store_true",
+                        help="also on PNG files of the pixels that Pillow decodes, to tell decoders apart")
     parser.add_argument("--noise-floor", action="store_true",
                         help="also compare the official package with itself on an input that is 3e-6 off")
     parser.add_argument("--threads", type=int, default=2)
@@ -161,7 +163,7 @@ def compare_preset(preset, inputs, arguments):
     if arguments.noise_floor:
         noise = {n.removeprefix("disturbed/"): v for n, v in expected.items() if n.startswith("disturbed/")}
         comparisons += compare(expected, noise, "official, input 3e-6 off")
-    for kind, label in (("jpg", "JPEG"), ("png", "PNG")):
+    for kind, label in KINDS if arguments.png else KINDS[:1]:
         with timed(seconds, f"masklet, {label}"):
             found = masklet_outputs(checkpoint, kind, inputs, arguments)
         comparisons += compare(expected, found, label)

@@ -8,6 +8,9 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+/// The largest width, side, or count that makes sense anywhere.
+const MAX_SIZE: usize = 1 << 16;
+
 /// A configuration that cannot be built, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the model configuration is invalid: {0}")]
@@ -401,6 +404,26 @@ impl Sam2Config {
         };
         let trunk = &self.trunk;
         let stages = trunk.stages.len();
+        // Beyond this, sizes computed from each other could overflow.
+        let sizes = [
+            self.image_size,
+            self.hidden_dim,
+            trunk.embed_dim,
+            trunk.num_heads,
+            self.mask_decoder.num_heads,
+            self.mask_decoder.mlp_dim,
+            self.memory_attention.num_heads,
+            self.memory_attention.feedforward_dim,
+            self.memory_encoder.memory_dim,
+            self.memory.num_maskmem,
+            self.memory.max_object_pointers,
+            self.memory.temporal_stride,
+        ];
+        let counts = trunk.stages.iter().chain(&trunk.window_sizes).copied();
+        check(
+            sizes.into_iter().chain(counts).all(|size| size <= MAX_SIZE),
+            format!("no size may exceed {MAX_SIZE}"),
+        )?;
         divides("image_size", self.image_size, 32)?;
         divides("hidden_dim", self.hidden_dim, 8)?;
         check(

@@ -17,10 +17,14 @@ mod norm;
 mod resize;
 mod rotary;
 mod sample;
+#[cfg(test)]
+mod tests;
 mod window_attention;
 
 pub(crate) use attention::{attention, products};
 pub(crate) use conv::{Conv2d, ConvTranspose2x2, DepthwiseConv};
+#[cfg(test)]
+pub(crate) use cpu::composed;
 pub(crate) use feed_forward::{FeedForward, Mlp};
 pub(crate) use linear::{Activation, Linear};
 pub(crate) use norm::LayerNorm;

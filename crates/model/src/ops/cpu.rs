@@ -14,22 +14,28 @@ impl CpuView {
     /// Borrows the values; `None` on other devices, for other types than f32, and where gradients
     /// are recorded. A tensor that is not contiguous is copied.
     pub(crate) fn of<const D: usize>(x: &Tensor<D>) -> Option<Self> {
-        let primitive = x.clone().try_into_primitive::<Flex>().ok()?;
-        (primitive.dtype() == DType::F32).then(|| Self(primitive.to_contiguous()))
+        borrow(x).map(|primitive| Self(primitive.to_contiguous()))
     }
 
     /// Whether the values could be borrowed, without holding on to them: what is to be changed in
     /// place must not be shared.
     pub(crate) fn reaches<const D: usize>(x: &Tensor<D>) -> bool {
-        x.clone()
-            .try_into_primitive::<Flex>()
-            .is_ok_and(|primitive| primitive.dtype() == DType::F32)
+        borrow(x).is_some()
     }
 
     /// The values in row-major order.
     pub(crate) fn values(&self) -> &[f32] {
         self.0.as_slice().expect("contiguous values of type f32")
     }
+}
+
+fn borrow<const D: usize>(x: &Tensor<D>) -> Option<FlexTensor> {
+    #[cfg(test)]
+    if composed::wanted() {
+        return None;
+    }
+    let primitive = x.clone().try_into_primitive::<Flex>().ok()?;
+    (primitive.dtype() == DType::F32).then_some(primitive)
 }
 
 /// The values of a tensor, to be changed in place; a copy if the tensor is shared.
@@ -88,5 +94,27 @@ impl<T> fmt::Debug for Derived<T> {
         } else {
             "not made"
         })
+    }
+}
+
+/// Lets tests run the composed form on the CPU.
+#[cfg(test)]
+pub(crate) mod composed {
+    use std::cell::Cell;
+
+    thread_local! {
+        static WANTED: Cell<bool> = const { Cell::new(false) };
+    }
+
+    pub(super) fn wanted() -> bool {
+        WANTED.get()
+    }
+
+    /// Runs `work` without any kernel.
+    pub(crate) fn run<T>(work: impl FnOnce() -> T) -> T {
+        WANTED.set(true);
+        let result = work();
+        WANTED.set(false);
+        result
     }
 }
