@@ -1,0 +1,329 @@
+//! The command line's contract, with the micro model of the fixtures.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use masklet_media::{Mask, RgbImage, Rle};
+use masklet_model::weights::Checkpoint;
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn fixture(path: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
+    root.join(path).to_str().unwrap().to_owned()
+}
+
+/// A run of the command in a folder of its own.
+struct Run {
+    folder: TempDir,
+}
+
+impl Run {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_masklet"))
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .output()
+            .unwrap()
+    }
+
+    /// Runs with the micro model's checkpoint and configuration.
+    fn with_model(&self, arguments: &[&str]) -> Output {
+        let (weights, config) = (fixture("sam2.1/model.pt"), fixture("sam2.1/config.json"));
+        self.command(&[arguments, &["--weights", &weights, "--config", &config]].concat())
+    }
+
+    fn json(&self, name: &str) -> Value {
+        serde_json::from_slice(&fs::read(self.path(name)).unwrap()).unwrap()
+    }
+}
+
+fn succeeded(output: &Output) {
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Checks the exit code and that the message contains each of `words`.
+fn failed(output: &Output, code: i32, words: &[&str]) {
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{message}");
+    for word in words {
+        assert!(message.contains(word), "`{word}` is missing in: {message}");
+    }
+    assert!(!message.contains("panicked"), "{message}");
+}
+
+#[test]
+fn an_image_gives_masks_best_first_an_overlay_and_a_report() {
+    let run = Run::new();
+    let picture = fixture("pictures/0.png");
+    let arguments = [
+        "image",
+        &picture,
+        "--point",
+        "120,80",
+        "--logits",
+        "l.safetensors",
+        "-o",
+        "out",
+    ];
+    succeeded(&run.with_model(&arguments));
+
+    let report = run.json("out/result.json");
+    let masks = report["masks"].as_array().unwrap();
+    assert_eq!(masks.len(), 3);
+    let iou: Vec<f64> = masks
+        .iter()
+        .map(|m| m["predicted_iou"].as_f64().unwrap())
+        .collect();
+    assert!(iou.is_sorted_by(|a, b| a >= b), "{iou:?}");
+    for (k, entry) in masks.iter().enumerate() {
+        let mask = Mask::open(run.path(&format!("out/mask_{k}.png"))).unwrap();
+        assert_eq!(mask.dimensions(), (300, 196));
+        assert_eq!(entry["area"], mask.area());
+    }
+    assert_eq!(
+        RgbImage::open(run.path("out/overlay.png"))
+            .unwrap()
+            .dimensions(),
+        (300, 196)
+    );
+
+    let logits = Checkpoint::open(run.path("l.safetensors")).unwrap();
+    assert_eq!(logits.get("low_res_logits").unwrap().shape, [3, 64, 64]);
+    assert_eq!(logits.get("iou").unwrap().shape, [3]);
+    assert_eq!(logits.get("object_score").unwrap().shape, [1]);
+
+    // A second run with fewer masks leaves none of the first behind.
+    let refine = [
+        "image",
+        &picture,
+        "--point",
+        "120,80",
+        "--mask-logits",
+        "l.safetensors",
+        "--single",
+        "-o",
+        "out",
+        "--json",
+    ];
+    let output = run.with_model(&refine);
+    succeeded(&output);
+    let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(printed["masks"].as_array().unwrap().len(), 1);
+    assert!(!run.path("out/mask_1.png").exists());
+}
+
+#[test]
+fn several_boxes_are_several_objects() {
+    let run = Run::new();
+    let picture = fixture("pictures/0.png");
+    succeeded(&run.with_model(&[
+        "image",
+        &picture,
+        "--box",
+        "10,10,90,90",
+        "--box",
+        "150,60,280,180",
+        "-o",
+        "out",
+    ]));
+    assert_eq!(
+        run.json("out/result.json")["masks"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+}
+
+#[test]
+fn a_video_gives_masks_overlays_and_masklets_that_agree() {
+    let run = Run::new();
+    let (frames, prompts) = (fixture("frames"), fixture("prompts.json"));
+    let output = run.with_model(&[
+        "video",
+        &frames,
+        "--prompts",
+        &prompts,
+        "--point",
+        "3:150,40@7",
+        "--max-frames",
+        "3",
+        "--logits",
+        "l.safetensors",
+        "-o",
+        "out",
+    ]);
+    succeeded(&output);
+
+    let report = run.json("out/masklets.json");
+    assert_eq!(report["complete"], true);
+    assert_eq!(report["frames_tracked"], 3);
+    for object in report["objects"].as_array().unwrap() {
+        for entry in object["frames"].as_array().unwrap() {
+            let frame = entry["frame"].as_u64().unwrap();
+            let file = format!("out/masks/{}/{frame:05}.png", object["id"]);
+            let mask = Mask::open(run.path(&file)).unwrap();
+            let rle: Rle = serde_json::from_value(entry["segmentation"].clone()).unwrap();
+            assert_eq!(rle.decode().bits(), mask.bits());
+            assert_eq!(entry["area"], mask.area());
+        }
+    }
+    assert!(run.path("out/overlay/00004.png").exists());
+    assert!(!run.path("out/overlay/00005.png").exists());
+    let logits = Checkpoint::open(run.path("l.safetensors")).unwrap();
+    assert_eq!(
+        logits.get("00002/1/low_res_logits").unwrap().shape,
+        [64, 64]
+    );
+    assert_eq!(logits.get("00004/7/object_score").unwrap().shape, [1]);
+}
+
+#[test]
+fn backward_tracking_ends_at_the_first_frame() {
+    let run = Run::new();
+    let frames = fixture("frames");
+    succeeded(&run.with_model(&[
+        "video",
+        &frames,
+        "--box",
+        "2:141,5,185,66",
+        "--backward",
+        "--no-overlay",
+        "-o",
+        "out",
+    ]));
+    let report = run.json("out/masklets.json");
+    let visited: Vec<u64> = report["objects"][0]["frames"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["frame"].as_u64().unwrap())
+        .collect();
+    assert_eq!(visited, [2, 1, 0]);
+    assert!(!run.path("out/overlay").exists());
+}
+
+#[test]
+fn a_damaged_frame_ends_tracking_and_the_frames_before_it_are_kept() {
+    let run = Run::new();
+    fs::create_dir(run.path("clip")).unwrap();
+    for frame in 0..4 {
+        let from = fixture(&format!("frames/{frame:05}.png"));
+        let bytes = fs::read(from).unwrap();
+        let end = if frame == 2 {
+            bytes.len() / 2
+        } else {
+            bytes.len()
+        };
+        fs::write(run.path(&format!("clip/{frame}.png")), &bytes[..end]).unwrap();
+    }
+    let output = run.with_model(&["video", "clip", "--point", "0:31,61", "-o", "out"]);
+    failed(&output, 1, &["2.png"]);
+    let report = run.json("out/masklets.json");
+    assert_eq!(report["complete"], false);
+    assert_eq!(report["frames_tracked"], 2);
+}
+
+#[test]
+fn weights_are_inspected_and_converted() {
+    let run = Run::new();
+    let weights = fixture("sam2.1/model.pt");
+    let output = run.command(&[
+        "weights",
+        "convert",
+        &weights,
+        "--dtype",
+        "bf16",
+        "-o",
+        "w.safetensors",
+    ]);
+    succeeded(&output);
+    let output = run.command(&["weights", "inspect", "w.safetensors", "--json"]);
+    succeeded(&output);
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["dtypes"], serde_json::json!(["bf16"]));
+}
+
+#[test]
+fn a_bench_prints_what_scripts_rely_on() {
+    let run = Run::new();
+    let output = run.with_model(&["bench", "--rounds", "1", "--json", "--threads", "1"]);
+    succeeded(&output);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for field in ["encode_s", "frame_s", "extra_object_s"] {
+        assert!(report[field].is_number(), "{field} in {report}");
+    }
+    assert_eq!(report["precision"], "f32");
+    assert_eq!(report["threads"], 1);
+    assert_eq!(report["model"], "custom");
+}
+
+#[test]
+fn wrong_use_exits_with_2_and_says_what_to_do() {
+    let run = Run::new();
+    let (picture, frames) = (fixture("pictures/0.png"), fixture("frames"));
+    let image = |more: &[&str]| run.with_model(&[&["image", &picture, "-o", "out"], more].concat());
+    failed(&image(&["--point", "1"]), 2, &["X,Y"]);
+    failed(&image(&["--point", "900,10"]), 2, &["(900, 10)", "0..300"]);
+    failed(&image(&["--box", "90,90,10,10"]), 2, &["reversed"]);
+    failed(&image(&[]), 2, &["prompt is empty"]);
+    let video = |more: &[&str]| run.with_model(&[&["video", &frames, "-o", "out"], more].concat());
+    failed(&video(&[]), 2, &["nothing is prompted"]);
+    failed(
+        &video(&["--point", "99:1,1"]),
+        2,
+        &["no frame 99", "18 frames"],
+    );
+    failed(
+        &video(&["--point", "0:1,1", "--start", "50"]),
+        2,
+        &["no frame 50"],
+    );
+    let none = run.command(&["image", &picture, "--point", "1,1", "-o", "out"]);
+    failed(&none, 2, &["--weights", "https://"]);
+    assert!(!run.path("out/result.json").exists());
+}
+
+#[test]
+fn failures_exit_with_1_and_name_the_file() {
+    let run = Run::new();
+    let picture = fixture("pictures/0.png");
+    fs::write(run.path("broken.pt"), b"PK\x03\x04 and then nothing").unwrap();
+    let arguments = [
+        "image",
+        &picture,
+        "--point",
+        "1,1",
+        "-o",
+        "out",
+        "--weights",
+        "broken.pt",
+    ];
+    failed(&run.command(&arguments), 1, &["broken.pt"]);
+    failed(
+        &run.with_model(&["image", "missing.png", "--point", "1,1", "-o", "out"]),
+        1,
+        &["missing.png"],
+    );
+    failed(
+        &run.command(&["weights", "inspect", "missing.pt"]),
+        1,
+        &["missing.pt"],
+    );
+}
