@@ -29,6 +29,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mask = prediction.mask(0);
     mask.save_png(output)?;
-    println!("predicted IoU {:.3}, {} pixels", prediction.iou[0], mask.area());
+    println!(
+        "predicted IoU {:.3}, {} pixels",
+        prediction.iou[0],
+        mask.area()
+    );
     Ok(())
 }

@@ -28,7 +28,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let result = result?;
         last = result.frame;
         let object = result.object(OBJECT).ok_or("the object is tracked")?;
-        let state = if object.visible() { "visible" } else { "hidden" };
+        let state = if object.visible() {
+            "visible"
+        } else {
+            "hidden"
+        };
         println!("frame {last}: {state}, {} pixels", object.mask().area());
     }
 
