@@ -40,11 +40,11 @@ pub(crate) struct Args {
     model: ModelArgs,
     /// A click in pixels, fractions allowed; label 1 (default) is the object, 0 the background.
     #[arg(long = "point", value_name = "X,Y[,LABEL]", value_parser = parse_click,
-          allow_negative_numbers = true, action = ArgAction::Append)]
+          allow_hyphen_values = true, action = ArgAction::Append)]
     points: Vec<Click>,
     /// A box around the object. Several boxes are several objects, each with its best mask.
     #[arg(long = "box", value_name = "X0,Y0,X1,Y1", value_parser = parse_box,
-          allow_negative_numbers = true, action = ArgAction::Append)]
+          allow_hyphen_values = true, action = ArgAction::Append)]
     boxes: Vec<BoxPrompt>,
     /// A rough mask of the object, of the picture's size: anything but black is the object.
     #[arg(long, value_name = "PNG", conflicts_with = "mask_logits")]

@@ -3,6 +3,7 @@
 mod report;
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::anyhow;
 use clap::ArgAction;
@@ -116,7 +117,16 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         ),
         logits: args.logits.is_some().then(LogitsFile::default),
     };
+    let start = Instant::now();
     let tracked = args.track(&mut session, &mut results, global);
+    if global.verbose {
+        let (frames, seconds) = (results.report.frames_tracked, start.elapsed().as_secs_f64());
+        let rate = frames as f64 / seconds;
+        eprintln!(
+            "{}: {frames} frames in {seconds:.1} s, {rate:.2} a second",
+            model.name()
+        );
+    }
     // Whatever happened, the frames that were tracked are reported.
     results.report.complete = matches!(tracked, Ok(Ended::AtTheEnd));
     results.folder.write_json(REPORT, &results.report)?;
