@@ -27,7 +27,7 @@ pub(crate) struct ModelArgs {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// What products are computed in: bf16 is faster where the processor multiplies it natively,
-    /// and changes masks by less than a percent. `auto` takes it there and f32 elsewhere.
+    /// and changes masks slightly. `auto` takes it there and f32 elsewhere.
     #[arg(long, value_enum, default_value = "f32")]
     precision: PrecisionName,
 }

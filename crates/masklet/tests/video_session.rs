@@ -162,6 +162,19 @@ fn tracking_without_a_prompt_is_an_error() {
 }
 
 #[test]
+fn all_prompts_of_an_object_can_be_cleared_at_once() {
+    let mut session = session();
+    for frame in [0, 3] {
+        session
+            .add_clicks(frame, 1, &CLICK, ClickHistory::Replace)
+            .unwrap();
+    }
+    session.clear_all_prompts(1).unwrap();
+    assert!(session.prompted_frames(1).unwrap().is_empty());
+    assert_eq!(session.objects(), [1]);
+}
+
+#[test]
 fn an_object_whose_prompts_were_removed_after_tracking_must_be_prompted_again() {
     let mut session = clicked(VideoOptions::default());
     track(&mut session, Propagation::default());

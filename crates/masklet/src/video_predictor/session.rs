@@ -138,6 +138,19 @@ impl<S: FrameSource> VideoSession<S> {
         Ok(self.result_on(frame))
     }
 
+    /// Removes an object's prompts on all frames.
+    ///
+    /// # Errors
+    /// If there is no such object.
+    pub fn clear_all_prompts(&mut self, id: ObjectId) -> Result<()> {
+        let index = self.find(id)?;
+        let object = &mut self.objects[index];
+        for frame in object.prompted_frames() {
+            object.clear_prompts(frame);
+        }
+        Ok(())
+    }
+
     /// Removes an object and all that is known of it.
     ///
     /// # Errors
