@@ -20,9 +20,10 @@ use serde::Deserialize;
 
 /// Largest difference, relative to the largest value of a tensor.
 ///
-/// The micro models exaggerate: disturbing their input by 3e-6 moves logits by up to 5e-4 (`noise` in
-/// the JSON files), so rounding in another order shows after a few frames.
-const TOLERANCE: f32 = 5e-4;
+/// What the project promises for videos at full size. The micro models exaggerate: disturbing their
+/// input by 3e-6 moves logits by up to 5e-4 (`noise` in the JSON files), because memories are made of
+/// thresholded masks and rounded to bf16, and a value on an edge may fall to either side.
+const TOLERANCE: f32 = 1e-3;
 const WIDTH: usize = 208;
 const HEIGHT: usize = 152;
 
