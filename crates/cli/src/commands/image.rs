@@ -21,7 +21,7 @@ const GIVEN_MASK_LOGIT: f32 = 10.0;
 
 /// Segment an object on a picture.
 ///
-/// Writes mask_<k>.png (0/255, best first), overlay.png and result.json into the output folder.
+/// Writes `mask_<k>.png` (0/255, best first), overlay.png and result.json into the output folder.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   One click; three candidate masks, best first:
@@ -55,8 +55,8 @@ pub(crate) struct Args {
     /// One mask instead of three candidates: for prompts that are not ambiguous.
     #[arg(long)]
     single: bool,
-    /// Also write the logits: low_res_logits [masks, side, side], iou [masks], object_score [1],
-    /// in the model's own order.
+    /// Also write the logits, in the model's own order: `low_res_logits` (masks × side × side),
+    /// `iou` (masks) and `object_score`.
     #[arg(long, value_name = "FILE.safetensors")]
     logits: Option<PathBuf>,
     /// Folder for the results; created if need be.

@@ -27,7 +27,7 @@ const REPORT: &str = "masklets.json";
 
 /// Track objects through a video.
 ///
-/// Writes masks/<id>/<frame>.png (0/255), overlay/<frame>.png and masklets.json (COCO RLE,
+/// Writes `masks/<id>/<frame>.png` (0/255), `overlay/<frame>.png` and masklets.json (COCO RLE,
 /// occlusion score and area for each object and frame) into the output folder.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -76,8 +76,8 @@ pub(crate) struct Args {
     /// Write no overlay pictures.
     #[arg(long)]
     no_overlay: bool,
-    /// Also write the logits: <frame>/<id>/low_res_logits [side, side] and
-    /// <frame>/<id>/object_score [1].
+    /// Also write the logits: `<frame>/<id>/low_res_logits` (side × side) and
+    /// `<frame>/<id>/object_score`.
     #[arg(long, value_name = "FILE.safetensors")]
     logits: Option<PathBuf>,
     /// Folder for the results; created if need be.
