@@ -23,14 +23,15 @@ const ERF: [f32; 14] = [
     -0.001_161_221,
 ];
 
-/// `2^x` on `-0.5..=0.5`, relative error below 2e-7; constant term first.
-const EXP2: [f32; 6] = [
-    1.000_000_1,
+/// `2^x` on `-0.5..=0.5`, error below the rounding of f32; constant term first.
+const EXP2: [f32; 7] = [
+    1.0,
     std::f32::consts::LN_2,
-    0.240_221_07,
-    0.055_503_27,
-    0.009_676_037,
-    0.001_340_043_3,
+    0.2402265,
+    0.05550327,
+    0.009618025,
+    0.0013400433,
+    0.00015469732,
 ];
 
 #[inline(always)]
@@ -42,11 +43,11 @@ fn polynomial<S: Simd, const N: usize>(coefficients: &[f32; N], x: S::V) -> S::V
     sum
 }
 
-/// `2^x`, relative error below 3e-7; 0 below -160, infinity above 128, NaN for NaN.
+/// `2^x`, relative error below 2e-7; 0 below -160, infinity above 128, NaN for NaN.
 #[inline(always)]
 pub(crate) fn exp2<S: Simd>(x: S::V) -> S::V {
     let (whole, fraction) = S::split(x);
-    S::scale2(polynomial::<S, 6>(&EXP2, fraction), whole)
+    S::scale2(polynomial::<S, 7>(&EXP2, fraction), whole)
 }
 
 /// `e^x`, relative error below 1e-6 for results that are normal numbers.
