@@ -20,7 +20,7 @@ use serde::Deserialize;
 
 /// Largest difference, relative to the largest value of a tensor.
 ///
-/// What the project promises for videos at full size. The micro models exaggerate: disturbing their
+/// Half of what the project promises for videos at full size. The micro models exaggerate: disturbing their
 /// input by 3e-6 moves logits by up to 5e-4 (`noise` in the JSON files), because memories are made of
 /// thresholded masks and rounded to bf16, and a value on an edge may fall to either side.
 const TOLERANCE: f32 = 5e-4;
