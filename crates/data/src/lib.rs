@@ -1,0 +1,1 @@
+//! Data sets of videos and images with masks: reading and writing their layouts.
