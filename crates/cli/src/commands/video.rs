@@ -9,6 +9,7 @@ use masklet::{
     BoxPrompt, Click, ClickHistory, Direction, MemoryRetention, ObjectId, Propagation,
     VideoOptions, VideoPredictor, VideoSession,
 };
+use masklet_data::export::sav::Origin;
 use masklet_media::{ImageFolder, Mask, PromptMark};
 
 use crate::Global;
@@ -17,12 +18,14 @@ use crate::interrupt;
 use crate::model_args::ModelArgs;
 use crate::progress::Progress;
 use crate::prompts::{Placed, PromptKind, VideoPrompt, from_file, from_flags, marks_of};
-use crate::results::{ResultArgs, ResultWriter, VideoInfo};
+use crate::results::{CHECKPOINT_INTERVAL, ResultArgs, ResultWriter, VideoInfo};
 
 /// Track objects through a video.
 ///
-/// Writes `masks/<id>/<frame>.png` (0/255), `overlay/<frame>.png` and masklets.json (COCO RLE,
-/// occlusion score and area for each object and frame) into the output folder.
+/// Writes into the output folder: `masks/<id>/<frame>.png` (0/255) or other formats (--format),
+/// `overlay/<frame>.png`, the contact sheet sheet.png, masklets.json (COCO RLE, occlusion score
+/// and area for each object and frame) and masklets.jsonl (the same, a line for each frame,
+/// written while frames are tracked).
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   One click on frame 0:
@@ -94,6 +97,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         dimensions: session.dimensions(),
         frame_count: session.frame_count(),
         frame_rate: None,
+        origin: Origin::Manual,
         model: model.name().to_owned(),
         weights: args.model.weights().cloned(),
         low_res: model.config().low_res(),
@@ -164,6 +168,9 @@ impl Args {
         })?;
         let mut progress = Progress::new("frame", propagation.frames_left(), global.quiet);
         let ended = loop {
+            if results.frames().is_multiple_of(CHECKPOINT_INTERVAL) {
+                results.checkpoint()?;
+            }
             if interrupt::requested() {
                 break Ended::Interrupted;
             }
