@@ -8,7 +8,9 @@
 //! * [`FrameSource`]: frames of a video, decoded one at a time ([`ImageFolder`], [`MemoryFrames`]);
 //! * [`Mask`] and [`Rle`]: a binary mask, as PNG and as COCO run-length encoding;
 //! * [`components`]: connected regions, for filling holes and dropping specks;
-//! * [`overlay`]: tint, contours and prompts drawn onto a picture;
+//! * [`contours`]: the outlines of a mask, for polygons;
+//! * [`overlay`]: tint, contours, prompts and numbers drawn onto a picture;
+//! * [`compose`]: objects cut out, or put before another background;
 //! * [`atomic`]: files that are either complete or not there.
 //!
 //! Three decisions shape the code. **JPEG is decoded by libjpeg-turbo's code** (through
@@ -41,6 +43,8 @@
 
 pub mod atomic;
 pub mod components;
+pub mod compose;
+pub mod contours;
 mod error;
 pub mod frames;
 mod jpeg;
