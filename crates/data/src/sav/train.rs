@@ -13,6 +13,7 @@ use masklet_media::{FrameSource, Rle};
 
 use super::{ANNOTATED_EVERY, SavAnnotations, eval};
 use crate::dataset::{ObjectInfo, Sequence, VideoDataset};
+use crate::images::check_size;
 use crate::video::{FrameFiles, first_appearances};
 use crate::{DataError, FrameAnnotation, Layout, Result, listing};
 use crate::{Masklets, ReadOptions};
@@ -253,7 +254,12 @@ impl Sequence for TrainVideo {
     fn frames(&self) -> Result<Box<dyn FrameSource>> {
         match &self.pictures {
             Pictures::Frames { files, .. } => files.source(),
-            Pictures::Video(path) | Pictures::Missing(path) => Err(DataError::NoPictures {
+            Pictures::Video(path) => {
+                let video = masklet_media::frames::open_video(path)?;
+                check_size(path, video.dimensions(), self.dimensions)?;
+                Ok(video)
+            }
+            Pictures::Missing(path) => Err(DataError::NoPictures {
                 sequence: self.name.clone(),
                 path: path.clone(),
                 why: format!(
