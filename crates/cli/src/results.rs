@@ -23,7 +23,7 @@ use anyhow::{Context as _, anyhow};
 use masklet::{FrameResult, ObjectId, ObjectMask};
 use masklet_data::export::sav::Origin;
 use masklet_data::record::{FrameRecord, ObjectRecord, Order, RecordWriter, Records};
-use masklet_media::{Mask, PromptMark, RgbImage, Rle};
+use masklet_media::{FrameRate, Mask, PromptMark, RgbImage, Rle};
 
 use crate::Global;
 use crate::failure::Failure;
@@ -47,7 +47,7 @@ pub(crate) struct VideoInfo {
     /// Number of frames, if it is known.
     pub(crate) frame_count: Option<usize>,
     /// Frames a second, if the input says.
-    pub(crate) frame_rate: Option<f64>,
+    pub(crate) frame_rate: Option<FrameRate>,
     /// Whether somebody prompted the objects, or a mask generator found them.
     pub(crate) origin: Origin,
     /// The model's name.

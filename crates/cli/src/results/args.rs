@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use masklet_data::export::sav;
+use masklet_data::sav::ANNOTATED_EVERY;
 use masklet_media::RgbImage;
 use masklet_media::compose::Background;
 
@@ -39,7 +39,7 @@ pub(crate) struct ResultArgs {
     #[arg(long, value_name = "blur|COLOUR|FILE", value_parser = parse_background)]
     pub(super) background: Option<BackgroundName>,
     /// Of how many frames SA-V annotates one. The data set and its viewer take four.
-    #[arg(long, value_name = "N", default_value_t = sav::STEP as u32,
+    #[arg(long, value_name = "N", default_value_t = ANNOTATED_EVERY as u32,
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) sav_step: u32,
     /// Also write the logits: `<frame>/<id>/low_res_logits` (side × side) and

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use masklet_data::export::{VideoFacts, coco, npz, sav, yolo, ytvis};
 use masklet_data::record::{Order, Records};
-use masklet_media::atomic;
+use masklet_media::{FrameRate, atomic};
 
 use super::VideoInfo;
 use super::args::{Format, ResultArgs};
@@ -37,10 +37,7 @@ impl Exports {
         let facts = facts(video);
         let wanted = |format| self.formats.contains(&format);
         if wanted(Format::Sav) {
-            let kind = match video.origin {
-                sav::Origin::Manual => "manual",
-                sav::Origin::Auto => "auto",
-            };
+            let kind = video.origin.name();
             let name = format!("sav/{}_{kind}.json", facts.name);
             folder.write_with(&name, |file| {
                 sav::write(&facts, video.origin, self.sav_step, records, file)
@@ -83,6 +80,6 @@ fn facts(video: &VideoInfo) -> VideoFacts {
         name,
         dimensions: video.dimensions,
         frame_count: video.frame_count,
-        frame_rate: video.frame_rate,
+        frame_rate: video.frame_rate.map(FrameRate::per_second),
     }
 }
