@@ -1,6 +1,7 @@
 //! Data sets of videos and images with masks: reading and writing their layouts.
 
 mod annotation;
+pub mod clip;
 pub mod coco;
 mod dataset;
 mod detect;
@@ -9,6 +10,7 @@ mod images;
 mod label_map;
 mod label_maps;
 mod listing;
+pub mod mixture;
 mod options;
 mod sa1b;
 pub mod sav;
@@ -21,6 +23,7 @@ pub use detect::{detect, open, open_as};
 pub use error::{DataError, Result};
 pub use images::{LabelledImage, Segment, Segmentation};
 pub use label_map::{LabelMap, davis_colour};
+pub use listing::read_list;
 pub use options::{Masklets, ReadOptions};
-pub use skipped::{SkipReason, Skipped};
+pub use skipped::{SkipReason, SkipReport, Skipped};
 pub use video::open_masks;

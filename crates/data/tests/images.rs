@@ -26,18 +26,28 @@ fn label_maps_of_several_annotators_belong_to_one_picture() {
     folder.picture("images/train/12_a.jpg", 9);
     folder.picture("images/train/34.jpg", 9);
     folder.picture("images/val/56.jpg", 9);
-    folder.grey("segments/train/12_a_0.png", |x, _| if x < 4 { 1 } else { 2 });
+    folder.grey(
+        "segments/train/12_a_0.png",
+        |x, _| if x < 4 { 1 } else { 2 },
+    );
     folder.grey("segments/train/12_a_1.png", |x, _| u8::from(x < 6));
     folder.grey("segments/val/56.png", |x, _| 7 * u8::from(x < 6));
     assert_eq!(detect(folder.path()).unwrap(), Layout::LabelMaps);
     let all = images(folder.path(), &ReadOptions::default());
     assert_eq!(all.len(), 2);
-    assert_eq!((all.image_name(0), all.image_name(1)), ("train/12_a", "val/56"));
+    assert_eq!(
+        (all.image_name(0), all.image_name(1)),
+        ("train/12_a", "val/56")
+    );
     assert_eq!(all.left_out()[0].name, "train/34");
     assert_eq!(all.left_out()[0].reason, SkipReason::NoMasks);
 
     let image = all.open(0).unwrap();
-    let annotators: Vec<_> = image.segmentations.iter().map(|s| s.name.as_str()).collect();
+    let annotators: Vec<_> = image
+        .segmentations
+        .iter()
+        .map(|s| s.name.as_str())
+        .collect();
     assert_eq!(annotators, ["0", "1"]);
     let first = &image.segmentations[0].segments;
     assert_eq!(ids(first), [1, 2]);
@@ -62,7 +72,9 @@ fn a_folder_of_images_and_masks_is_label_maps_and_255_is_void() {
         _ => 0,
     });
     assert_eq!(detect(folder.path()).unwrap(), Layout::LabelMaps);
-    let image = images(folder.path(), &ReadOptions::default()).open(0).unwrap();
+    let image = images(folder.path(), &ReadOptions::default())
+        .open(0)
+        .unwrap();
     assert_eq!(ids(&image.segmentations[0].segments), [3]);
 }
 
@@ -71,8 +83,13 @@ fn a_label_map_without_a_picture_is_named() {
     let folder = Folder::new();
     folder.picture("images/a.jpg", 0);
     folder.grey("segments/b_0.png", |_, _| 1);
-    let message = open(folder.path(), &ReadOptions::default()).unwrap_err().to_string();
-    assert!(message.contains("b_0.png: found a label map without a picture"), "{message}");
+    let message = open(folder.path(), &ReadOptions::default())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains("b_0.png: found a label map without a picture"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -101,7 +118,10 @@ fn sa_1b_is_read_image_by_image() {
 
     folder.text("sa_000001/sa_17.json", "{\"image\": {\"width\": 12}}");
     let message = sa1b.open(0).unwrap_err().to_string();
-    assert!(message.contains("sa_17.json is not an SA-1B annotation"), "{message}");
+    assert!(
+        message.contains("sa_17.json is not an SA-1B annotation"),
+        "{message}"
+    );
 }
 
 /// Two images with annotations and one without; the first has a crowd.
@@ -132,7 +152,10 @@ fn coco_polygons_and_crowds_are_found_by_image() {
     folder.text("annotations/instances_tiny.json", &coco_json());
     folder.pictures("tiny", &["000005", "000007", "000009"]);
     assert_eq!(detect(folder.path()).unwrap(), Layout::Coco);
-    for path in [folder.path(), &folder.file("annotations/instances_tiny.json")] {
+    for path in [
+        folder.path(),
+        &folder.file("annotations/instances_tiny.json"),
+    ] {
         let coco = images(path, &ReadOptions::default());
         assert_eq!(coco.len(), 2);
         assert_eq!(coco.left_out()[0].name, "000007.jpg");
@@ -140,7 +163,10 @@ fn coco_polygons_and_crowds_are_found_by_image() {
         let [car, crowd] = image.segmentations[0].segments.as_slice() else {
             panic!("two segments were expected");
         };
-        assert_eq!((car.id, car.category.as_deref(), car.crowd), (1, Some("car"), false));
+        assert_eq!(
+            (car.id, car.category.as_deref(), car.crowd),
+            (1, Some("car"), false)
+        );
         assert_eq!(car.mask, Rle::encode(&stripe(2, 5)));
         assert_eq!((crowd.id, crowd.crowd), (3, true));
         assert_eq!(crowd.mask, Rle::encode(&stripe(1, 3)));
@@ -161,15 +187,24 @@ fn coco_says_where_the_file_is_wrong_and_what_is_missing() {
     let text = coco_json().replace("\"image_id\":9", "\"image_id\":\"nine\"");
     folder.text("annotations/instances_tiny.json", &text);
     let message = open().to_string();
-    assert!(message.contains("found at byte") && message.contains("an annotation of COCO"), "{message}");
-    folder.text("annotations/instances_tiny.json", &coco_json().replace("\"image_id\":9", "\"image_id\":99"));
+    assert!(
+        message.contains("found at byte") && message.contains("an annotation of COCO"),
+        "{message}"
+    );
+    folder.text(
+        "annotations/instances_tiny.json",
+        &coco_json().replace("\"image_id\":9", "\"image_id\":99"),
+    );
     assert!(open().to_string().contains("image 99, which is not listed"));
     folder.text("annotations/instances_tiny.json", &coco_json()[..300]);
     assert!(matches!(open(), DataError::Read { .. }));
 
     folder.text("annotations/instances_other.json", &coco_json());
     let message = open().to_string();
-    assert!(message.contains("instances_other, instances_tiny"), "{message}");
+    assert!(
+        message.contains("instances_other, instances_tiny"),
+        "{message}"
+    );
 }
 
 #[derive(Deserialize)]
@@ -189,14 +224,32 @@ fn polygons_become_the_masks_that_pycocotools_makes() {
         let ours = coco::rasterise(&case.polygons, width, height).unwrap();
         assert_eq!(ours.area(), case.area, "area of case {index}");
         assert_eq!(ours.decode(), case.rle.decode(), "case {index}");
-        assert_eq!(ours.counts(), Rle::encode(&ours.decode()).counts(), "canonical, case {index}");
+        assert_eq!(
+            ours.counts(),
+            Rle::encode(&ours.decode()).counts(),
+            "canonical, case {index}"
+        );
     }
 }
 
 #[test]
 fn polygons_far_outside_or_without_numbers_are_harmless() {
-    let far = vec![vec![-1e300, 0.0, 1e300, 0.0, f64::INFINITY, 8.0, f64::NAN, 8.0]];
+    let far = vec![vec![
+        -1e300,
+        0.0,
+        1e300,
+        0.0,
+        f64::INFINITY,
+        8.0,
+        f64::NAN,
+        8.0,
+    ]];
     assert_eq!(coco::rasterise(&far, 4, 4).unwrap().width(), 4);
-    assert_eq!(coco::rasterise(&[vec![], vec![1.0, 2.0]], 4, 4).unwrap().area(), 0);
+    assert_eq!(
+        coco::rasterise(&[vec![], vec![1.0, 2.0]], 4, 4)
+            .unwrap()
+            .area(),
+        0
+    );
     assert!(coco::rasterise(&[], u32::MAX, u32::MAX).is_err());
 }
