@@ -7,6 +7,7 @@ mod dataset;
 mod detect;
 mod error;
 mod images;
+pub mod inspect;
 mod label_map;
 mod label_maps;
 mod listing;

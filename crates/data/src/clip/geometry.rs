@@ -85,7 +85,7 @@ impl Clip {
     }
 }
 
-pub(super) fn resize_picture(picture: &RgbImage, (width, height): (u32, u32)) -> Result<RgbImage> {
+pub(crate) fn resize_picture(picture: &RgbImage, (width, height): (u32, u32)) -> Result<RgbImage> {
     // The filter has no windows for a side of zero: the error comes from the empty picture.
     let pixels = match width == 0 || height == 0 {
         true => Vec::new(),
@@ -94,7 +94,7 @@ pub(super) fn resize_picture(picture: &RgbImage, (width, height): (u32, u32)) ->
     Ok(RgbImage::from_raw(width, height, pixels)?)
 }
 
-pub(super) fn resize_mask(mask: &Mask, (width, height): (u32, u32)) -> Mask {
+pub(crate) fn resize_mask(mask: &Mask, (width, height): (u32, u32)) -> Mask {
     let soft = preprocess::resize_mask(mask, width as usize, height as usize);
     warp::cut(&soft, (width, height))
 }
