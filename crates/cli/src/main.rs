@@ -68,6 +68,8 @@ enum Command {
     Video(commands::video::Args),
     /// Measure how fast this machine segments and tracks.
     Bench(commands::bench::Args),
+    /// Look into data sets.
+    Data(commands::data::Args),
     /// Look into checkpoint files, and convert them.
     Weights(commands::weights::Args),
 }
@@ -96,6 +98,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Image(args) => commands::image::run(&args, &global),
         Command::Video(args) => commands::video::run(&args, &global),
         Command::Bench(args) => commands::bench::run(&args, &global),
+        Command::Data(args) => commands::data::run(&args, &global),
         Command::Weights(args) => commands::weights::run(&args, &global),
     }
 }
