@@ -1,6 +1,8 @@
 //! One module for each command.
 
 pub(crate) mod bench;
+pub(crate) mod doctor;
 pub(crate) mod image;
+pub(crate) mod models;
 pub(crate) mod video;
 pub(crate) mod weights;
