@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
-use masklet_media::{FrameSource, Mask, RgbImage, preprocess};
+use masklet_media::{FrameRate, FrameSource, Mask, RgbImage, preprocess};
 
 use super::features::FrameFeatures;
 use super::object::{FrameOutput, Scene, TrackedObject};
@@ -44,6 +44,36 @@ impl<S: FrameSource> VideoSession<S> {
         }
     }
 
+    /// The same session with other objects.
+    pub(super) fn with_objects(self, objects: Vec<TrackedObject>) -> Self {
+        Self { objects, ..self }
+    }
+
+    /// The network that tracks.
+    pub(super) fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// All that is known of the objects.
+    pub(super) fn tracked(&self) -> &[TrackedObject] {
+        &self.objects
+    }
+
+    /// Whether there are no objects.
+    pub(super) fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// Where the frames come from.
+    pub(super) fn source(&self) -> &S {
+        self.frames.source()
+    }
+
+    /// Where the frames come from, to be changed.
+    pub(super) fn source_mut(&mut self) -> &mut S {
+        self.frames.source_mut()
+    }
+
     /// Width and height of the video.
     pub fn dimensions(&self) -> (u32, u32) {
         self.frames.dimensions()
@@ -52,6 +82,11 @@ impl<S: FrameSource> VideoSession<S> {
     /// How many frames the video has, if that is known.
     pub fn frame_count(&self) -> Option<usize> {
         self.frames.count()
+    }
+
+    /// How many frames are shown in a second, if the source says.
+    pub fn frame_rate(&self) -> Option<FrameRate> {
+        self.frames.source().frame_rate()
     }
 
     /// The objects, in the order they were added.
@@ -278,7 +313,7 @@ impl<S: FrameSource> VideoSession<S> {
     }
 
     /// Remembers all prompted frames.
-    fn settle(&mut self) -> Result<()> {
+    pub(super) fn settle(&mut self) -> Result<()> {
         if self.objects.is_empty() {
             return Err(Error::NoPrompts);
         }
@@ -341,7 +376,8 @@ impl<S: FrameSource> VideoSession<S> {
                 let low_res = output.low_res_logits.reshape([1, height, width]);
                 ObjectMask {
                     id,
-                    object_score: values(output.object_score)[0],
+                    object_score: output.confidence.object_score,
+                    predicted_iou: output.confidence.iou,
                     logits: values(upscale(low_res.clone(), dimensions)),
                     low_res_logits: values(low_res),
                     dimensions,
