@@ -61,8 +61,9 @@ impl ModelArgs {
             Some(path) => self.load_file(path),
             None => {
                 let path = self.by_name()?;
-                // Whatever is wrong with a file that the user did not choose is a failure.
-                self.load_file(&path).map_err(|Failure::Usage(error) | Failure::Failed(error)| {
+                self.load_file(&path).map_err(|failure| {
+                    // Whatever is wrong with a file that the user did not choose is a failure.
+                    let (Failure::Usage(error) | Failure::Failed(error)) = failure;
                     Failure::Failed(error.context(format!(
                         "the file in the model cache is of no use; remove {} to have it fetched again",
                         path.display()

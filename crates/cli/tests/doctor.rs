@@ -67,6 +67,8 @@ fn on_a_sound_machine_every_line_has_a_finding_and_nothing_fails() {
         "devices",
         "JPEG",
         "PNG",
+        "H.264",
+        "video",
         "models",
         "kernels f32",
         "kernels bf16",
@@ -128,6 +130,19 @@ fn instructions_are_those_in_use_and_a_limit_is_noted() {
             .values()
             .all(|d| d.as_f64() == Some(0.0))
     );
+}
+
+#[test]
+fn a_missing_ffmpeg_is_noted_with_what_cannot_be_read_then() {
+    let empty = tempfile::tempdir().unwrap();
+    let (code, report) = Doctor::new().env("PATH", empty.path()).report();
+    assert_eq!(code, Some(0), "{}", report.0);
+    let checks = report.0["checks"].as_array().unwrap();
+    let ffmpeg = |check: &&Value| check["found"].as_str().unwrap().starts_with("ffmpeg");
+    let ffmpeg = checks.iter().find(ffmpeg).expect("a line on ffmpeg");
+    assert_eq!(ffmpeg["status"], "note");
+    assert!(ffmpeg["found"].as_str().unwrap().contains("HEVC"));
+    assert!(ffmpeg["advice"].as_str().unwrap().contains("PATH"));
 }
 
 #[test]

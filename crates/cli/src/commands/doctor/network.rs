@@ -4,7 +4,7 @@ use burn::tensor::{Tensor, TensorData};
 use masklet::{Compute, MaskChoice, Model, Preset, Sam2Config};
 use masklet_kernels::cpu_features;
 use masklet_model::config::{Family, Size};
-use masklet_model::memory_bank::{Direction, MemoryBank, MemoryEntry};
+use masklet_model::memory_bank::{Direction, MemoryBank, MemoryEntry, RecentChoice};
 use masklet_model::{MaskEncoding, Point, PointLabel, Prompts};
 use serde::{Deserialize, Serialize};
 
@@ -89,7 +89,8 @@ pub(super) fn compute(compute: Compute) -> Result<Computed, Failure> {
     };
     let mut bank = MemoryBank::default();
     bank.insert_conditioning(0, entry);
-    let memories = bank.select(1, Direction::Forward, None, &model.config().memory);
+    let choice = RecentChoice::ByAge;
+    let memories = bank.select(1, Direction::Forward, None, &model.config().memory, choice);
     let conditioned = network.condition(&features, Some(&memories));
     part("memory attention", conditioned.to_data());
 

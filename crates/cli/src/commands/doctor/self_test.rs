@@ -155,7 +155,7 @@ fn written_and_read() -> Check {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let path = folder.path().join("mask.png");
         let written = Mask::from_fn(61, 47, |x, y| (x * y) % 7 < 3);
-        written.save(&path).map_err(|error| error.to_string())?;
+        written.save_png(&path).map_err(|error| error.to_string())?;
         let read = Mask::open(&path).map_err(|error| error.to_string())?;
         if read == written {
             Ok(())
