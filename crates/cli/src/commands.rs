@@ -2,6 +2,8 @@
 
 pub(crate) mod bench;
 pub(crate) mod data;
+pub(crate) mod doctor;
 pub(crate) mod image;
+pub(crate) mod models;
 pub(crate) mod video;
 pub(crate) mod weights;

@@ -22,6 +22,8 @@
 //! fractions allowed. Misuse is an [`Error`] that says what was given and what is accepted.
 
 mod error;
+#[cfg(feature = "hub")]
+pub mod hub;
 mod image_predictor;
 mod model;
 mod prompt;
