@@ -1,7 +1,8 @@
 //! Promptable segmentation of images and video: SAM 2 (arXiv 2408.00714) in Rust.
 //!
 //! Mark an object once, with a click, a box or a mask, and get its mask: on an image with
-//! [`ImagePredictor`], on every frame of a video (its *masklet*) with [`VideoPredictor`].
+//! [`ImagePredictor`], on every frame of a video (its *masklet*) with [`VideoPredictor`]. Or mark
+//! nothing, and get the masks of everything with [`MaskGenerator`].
 //!
 //! ```no_run
 //! use masklet::{Click, ImagePredictor, ImagePrompt, MaskChoice, Model};
@@ -22,6 +23,7 @@
 
 mod error;
 mod image_predictor;
+mod mask_generator;
 mod model;
 mod prompt;
 mod upscale;
@@ -29,6 +31,9 @@ mod video_predictor;
 
 pub use error::{Error, Result};
 pub use image_predictor::{ImageOptions, ImagePrediction, ImagePredictor, ImagePrompt};
+pub use mask_generator::{
+    MaskGenerator, MaskGeneratorOptions, MaskRecord, PointGrid, RegionRemoval,
+};
 pub use masklet_model::config::{Preset, Sam2Config};
 pub use masklet_model::memory_bank::Direction;
 pub use masklet_model::{Compute, MaskChoice, Precision};

@@ -7,6 +7,7 @@
 //! * [`preprocess`]: a picture becomes the network's input, in the reference's two ways;
 //! * [`FrameSource`]: frames of a video, decoded one at a time ([`ImageFolder`], [`MemoryFrames`]);
 //! * [`Mask`] and [`Rle`]: a binary mask, as PNG and as COCO run-length encoding;
+//! * [`boxes`]: overlap of boxes, and non-maximum suppression;
 //! * [`components`]: connected regions, for filling holes and dropping specks;
 //! * [`overlay`]: tint, contours and prompts drawn onto a picture;
 //! * [`atomic`]: files that are either complete or not there.
@@ -40,6 +41,7 @@
 //! ```
 
 pub mod atomic;
+pub mod boxes;
 pub mod components;
 mod error;
 pub mod frames;
@@ -52,7 +54,7 @@ pub mod rle;
 
 pub use error::{MediaError, Result};
 pub use frames::{FrameSource, Frames, ImageFolder, MemoryFrames};
-pub use mask::{BoundingBox, Mask};
+pub use mask::{BoundingBox, Mask, stability_score};
 pub use overlay::{OverlayObject, PromptMark, draw_overlay};
 pub use rgb_image::{MAX_PIXELS, RgbImage};
-pub use rle::{Rle, RleError};
+pub use rle::{Rle, RleError, UncompressedRle};

@@ -8,7 +8,7 @@ use image::{
     DynamicImage, ExtendedColorType, ImageEncoder, ImageError, ImageFormat, ImageReader, Limits,
 };
 
-use crate::{MediaError, Result, atomic, jpeg};
+use crate::{BoundingBox, MediaError, Result, atomic, jpeg};
 
 /// The most pixels a picture or mask read from outside may have: 178,956,970, the count at
 /// which Pillow too refuses (13,377 squared).
@@ -140,6 +140,27 @@ impl RgbImage {
         }
         let at = (y as usize * self.width as usize + x as usize) * 3;
         self.pixels.get(at..at + 3)?.try_into().ok()
+    }
+
+    /// The part of the picture inside `bounds`.
+    ///
+    /// # Errors
+    /// [`MediaError::OutsidePicture`] if `bounds` has no pixel or reaches beyond the picture.
+    pub fn crop(&self, bounds: BoundingBox) -> Result<Self> {
+        let inside = bounds.x1 <= self.width && bounds.y1 <= self.height;
+        if !inside || bounds.area() == 0 {
+            return Err(MediaError::OutsidePicture {
+                bounds,
+                width: self.width,
+                height: self.height,
+            });
+        }
+        let row = |y: u32| {
+            let first = (y as usize * self.width as usize + bounds.x0 as usize) * 3;
+            &self.pixels[first..][..bounds.width() as usize * 3]
+        };
+        let rows: Vec<&[u8]> = (bounds.y0..bounds.y1).map(row).collect();
+        Self::from_raw(bounds.width(), bounds.height(), rows.concat())
     }
 
     /// Writes the picture as an 8-bit RGB PNG, complete or not at all (see [`atomic`]).
