@@ -7,6 +7,7 @@ mod model_args;
 mod output;
 mod progress;
 mod prompts;
+mod results;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,10 @@
 //! What can go wrong, and what to do about it.
 
+use std::path::PathBuf;
+
 use masklet_media::MediaError;
 use masklet_model::ModelError;
+use masklet_model::weights::WeightsError;
 use thiserror::Error;
 
 /// The result of an operation of this crate.
@@ -145,4 +148,18 @@ pub enum Error {
         /// The object.
         id: u32,
     },
+    /// A prompt before the first frame of a stream.
+    #[error("no frame has been pushed yet: push a frame, then prompt objects on it")]
+    NoFrameYet,
+    /// A saved session that cannot be continued.
+    #[error("the saved session {} cannot be continued: {what}", path.display())]
+    SavedSession {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        what: String,
+    },
+    /// A saved session that cannot be read or written.
+    #[error(transparent)]
+    StateFile(#[from] WeightsError),
 }

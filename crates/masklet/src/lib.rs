@@ -1,8 +1,9 @@
 //! Promptable segmentation of images and video: SAM 2 (arXiv 2408.00714) in Rust.
 //!
 //! Mark an object once, with a click, a box or a mask, and get its mask: on an image with
-//! [`ImagePredictor`], on every frame of a video (its *masklet*) with [`VideoPredictor`]. Or mark
-//! nothing, and get the masks of everything with [`MaskGenerator`].
+//! [`ImagePredictor`], on every frame of a video (its *masklet*) with [`VideoPredictor`], and on a
+//! stream without end with [`StreamTracker`]. Or mark nothing, and get the masks of everything with
+//! [`MaskGenerator`].
 //!
 //! ```no_run
 //! use masklet::{Click, ImagePredictor, ImagePrompt, MaskChoice, Model};
@@ -40,6 +41,7 @@ pub use masklet_model::{Compute, MaskChoice, Precision};
 pub use model::Model;
 pub use prompt::{BoxPrompt, Click, clicks_from_labels};
 pub use video_predictor::{
-    ClickHistory, FrameResult, MemoryRetention, ObjectId, ObjectMask, Propagate, Propagation,
+    ClickHistory, ConfidentMemory, DistractorAwareMemory, FrameResult, MemoryPolicy,
+    MemoryRetention, ObjectId, ObjectMask, Propagate, Propagation, SavedSession, StreamTracker,
     VideoOptions, VideoPredictor, VideoSession,
 };

@@ -157,6 +157,68 @@ pub enum MediaError {
         /// The other.
         second: String,
     },
+    /// A file is not a video that can be read, or its index is damaged.
+    #[error("cannot read {name} as a video: {reason}")]
+    NotAVideo {
+        /// The file, or what the bytes were.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A sound video that the built-in decoder is not made for.
+    #[error(
+        "{name} cannot be decoded by the built-in decoder: {reason}; \
+         it reads MP4 and MOV files with progressive 8-bit 4:2:0 H.264, ffmpeg reads the others"
+    )]
+    UnsupportedVideo {
+        /// The file, or what the bytes were.
+        name: String,
+        /// What the decoder is not made for.
+        reason: String,
+    },
+    /// A video needs ffmpeg, and none was found.
+    #[error(
+        "{name} needs ffmpeg, which was not found on the PATH ({reason}); install it \
+         (`apt install ffmpeg`, `brew install ffmpeg`, `winget install ffmpeg`), or convert the \
+         video elsewhere to an MP4 with H.264 or to a folder of pictures"
+    )]
+    NoFfmpeg {
+        /// The video.
+        name: String,
+        /// Why it is not read without.
+        reason: String,
+    },
+    /// A frame is damaged or missing; the frames before it were delivered.
+    #[error("frame {frame} of {name} cannot be read: {reason}")]
+    Frame {
+        /// The video.
+        name: String,
+        /// The number of the frame, from 0.
+        frame: usize,
+        /// What happened.
+        reason: String,
+    },
+    /// A stream was asked for a frame that has gone by.
+    #[error(
+        "frame {frame} of {name} has gone by: a stream cannot go back (frame {next} comes next); \
+         store it in a file to return to earlier frames"
+    )]
+    CannotGoBack {
+        /// The stream.
+        name: String,
+        /// The frame asked for.
+        frame: usize,
+        /// The next frame of the stream.
+        next: usize,
+    },
+    /// A video could not be encoded or put together.
+    #[error("cannot encode {name}: {reason}")]
+    Encode {
+        /// The file to be written.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A run-length encoding is malformed.
     #[error(transparent)]
     Rle(#[from] RleError),

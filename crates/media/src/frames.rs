@@ -1,10 +1,24 @@
 //! Where the frames of a video come from.
 
+mod ffmpeg;
 mod folder;
 mod memory;
+mod mp4;
+mod open;
+mod orientation;
+mod rate;
+mod sequential;
+mod stream;
 
+pub use ffmpeg::{FfmpegTools, FfmpegVideo};
 pub use folder::ImageFolder;
 pub use memory::MemoryFrames;
+pub use mp4::Mp4Video;
+pub use open::{DecoderInfo, decoders, open_video};
+pub use rate::FrameRate;
+pub use stream::{PictureStream, RawStream};
+
+use std::time::Duration;
 
 use crate::{Result, RgbImage};
 
@@ -30,6 +44,23 @@ pub trait FrameSource: Send {
     /// If the frame is there but cannot be read, decoded, or is not of the source's size; the
     /// error names the frame.
     fn frame(&mut self, index: usize) -> Result<Option<RgbImage>>;
+
+    /// How many frames are shown in a second, on average where their durations vary; `None`
+    /// if the source does not say (a folder, a stream).
+    fn frame_rate(&self) -> Option<FrameRate> {
+        None
+    }
+
+    /// When frame `index` is shown, counted from frame 0; ascending, and uneven where the
+    /// frame rate varies. `None` if the source does not say, or past the last frame it knows.
+    fn presentation_time(&self, index: usize) -> Option<Duration> {
+        Some(self.frame_rate()?.time_of(index))
+    }
+
+    /// Whether [`frame`](Self::frame) can return to an earlier frame.
+    fn can_go_back(&self) -> bool {
+        true
+    }
 }
 
 impl<S: FrameSource + ?Sized> FrameSource for Box<S> {
@@ -43,6 +74,18 @@ impl<S: FrameSource + ?Sized> FrameSource for Box<S> {
 
     fn frame(&mut self, index: usize) -> Result<Option<RgbImage>> {
         (**self).frame(index)
+    }
+
+    fn frame_rate(&self) -> Option<FrameRate> {
+        (**self).frame_rate()
+    }
+
+    fn presentation_time(&self, index: usize) -> Option<Duration> {
+        (**self).presentation_time(index)
+    }
+
+    fn can_go_back(&self) -> bool {
+        (**self).can_go_back()
     }
 }
 

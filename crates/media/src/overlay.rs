@@ -1,9 +1,11 @@
 //! Masks and prompts drawn onto a picture, to see at a glance what was segmented.
 
+mod labels;
 mod outline;
 mod palette;
 mod shapes;
 
+pub use labels::{draw_frame_number, draw_labels};
 pub use palette::{PALETTE, colour_of};
 
 use crate::{Mask, MediaError, Result, RgbImage};

@@ -9,7 +9,7 @@ use masklet::{
     Click, ClickHistory, MemoryRetention, Model, Propagation, VideoOptions, VideoPredictor,
 };
 use masklet_kernels::{cpu_features, peak_gflops};
-use masklet_model::memory_bank::{Direction, MemoryBank, MemoryEntry};
+use masklet_model::memory_bank::{Direction, MemoryBank, MemoryEntry, RecentChoice};
 use masklet_model::{Operations, Precision, Prompts};
 use serde::Serialize;
 
@@ -163,7 +163,13 @@ impl Stages {
         for earlier in 1..frame {
             bank.insert_recent(earlier, entry.clone());
         }
-        let memories = bank.select(frame, Direction::Forward, None, &config.memory);
+        let memories = bank.select(
+            frame,
+            Direction::Forward,
+            None,
+            &config.memory,
+            RecentChoice::ByAge,
+        );
         let (attend, embedding) = median(rounds, || network.condition(&features, Some(&memories)));
         let decode = || network.segment_object(embedding.clone(), &features, Prompts::default());
         let (decode, _) = median(rounds, decode);

@@ -1,29 +1,23 @@
 //! `masklet video`: masklets of objects through a video.
 
-mod report;
-
 use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::anyhow;
 use clap::ArgAction;
 use masklet::{
-    BoxPrompt, Click, ClickHistory, Direction, FrameResult, MemoryRetention, ObjectId, Propagation,
+    BoxPrompt, Click, ClickHistory, Direction, MemoryRetention, ObjectId, Propagation,
     VideoOptions, VideoPredictor, VideoSession,
 };
-use masklet_media::{ImageFolder, Mask, OverlayObject, PromptMark, RgbImage, Rle, draw_overlay};
+use masklet_media::{ImageFolder, Mask, PromptMark};
 
 use crate::Global;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::model_args::ModelArgs;
-use crate::output::{OutputFolder, is_numbered, print_json, print_line};
 use crate::progress::Progress;
 use crate::prompts::{Placed, PromptKind, VideoPrompt, from_file, from_flags, marks_of};
-use report::{FrameEntry, LogitsFile, Report};
-
-/// The report's name in the result folder.
-const REPORT: &str = "masklets.json";
+use crate::results::{ResultArgs, ResultWriter, VideoInfo};
 
 /// Track objects through a video.
 ///
@@ -73,16 +67,8 @@ pub(crate) struct Args {
     /// Fill holes of at most this many low-resolution pixels.
     #[arg(long, value_name = "AREA", default_value_t = 0)]
     fill_holes: u64,
-    /// Write no overlay pictures.
-    #[arg(long)]
-    no_overlay: bool,
-    /// Also write the logits: `<frame>/<id>/low_res_logits` (side × side) and
-    /// `<frame>/<id>/object_score`.
-    #[arg(long, value_name = "FILE.safetensors")]
-    logits: Option<PathBuf>,
-    /// Folder for the results; created if need be.
-    #[arg(short, long, value_name = "DIR")]
-    output: PathBuf,
+    #[command(flatten)]
+    results: ResultArgs,
 }
 
 /// Runs the command.
@@ -103,24 +89,20 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     for prompt in &prompts {
         add_prompt(&mut session, prompt)?;
     }
-    let folder = OutputFolder::prepare(&args.output, is_result)?;
-    let mut results = Results {
-        folder,
-        overlay: !args.no_overlay,
-        prompts: &prompts,
-        report: Report::new(
-            &args.input,
-            session.dimensions(),
-            session.frame_count(),
-            model.name(),
-            args.model.weights(),
-        ),
-        logits: args.logits.is_some().then(LogitsFile::default),
+    let video = VideoInfo {
+        path: args.input.clone(),
+        dimensions: session.dimensions(),
+        frame_count: session.frame_count(),
+        frame_rate: None,
+        model: model.name().to_owned(),
+        weights: args.model.weights().cloned(),
+        low_res: model.config().low_res(),
     };
+    let mut results = ResultWriter::create(&args.results, video, None)?;
     let start = Instant::now();
-    let tracked = args.track(&mut session, &mut results, global);
+    let tracked = args.track(&mut session, &prompts, &mut results, global);
     if global.verbose {
-        let (frames, seconds) = (results.report.frames_tracked, start.elapsed().as_secs_f64());
+        let (frames, seconds) = (results.frames(), start.elapsed().as_secs_f64());
         let rate = frames as f64 / seconds;
         eprintln!(
             "{}: {frames} frames in {seconds:.1} s, {rate:.2} a second",
@@ -128,18 +110,15 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         );
     }
     // Whatever happened, the frames that were tracked are reported.
-    results.report.complete = matches!(tracked, Ok(Ended::AtTheEnd));
-    results.folder.write_json(REPORT, &results.report)?;
-    if let (Some(path), Some(logits)) = (&args.logits, &results.logits) {
-        logits.write(path, model.config().low_res())?;
-    }
-    results.print(global)?;
+    let frames = results.frames();
+    results
+        .finish(matches!(tracked, Ok(Ended::AtTheEnd)))?
+        .print(global)?;
     match tracked? {
         Ended::AtTheEnd => Ok(()),
         Ended::Interrupted => Err(Failure::failed(anyhow!(
-            "interrupted: {} frames are complete in {}",
-            results.report.frames_tracked,
-            args.output.display()
+            "interrupted: {frames} frames are complete in {}",
+            args.results.folder().display()
         ))),
     }
 }
@@ -168,7 +147,8 @@ impl Args {
     fn track(
         &self,
         session: &mut VideoSession<ImageFolder>,
-        results: &mut Results<'_>,
+        prompts: &[VideoPrompt],
+        results: &mut ResultWriter,
         global: &Global,
     ) -> Result<Ended, Failure> {
         let mut propagation = session.propagate(Propagation {
@@ -192,7 +172,7 @@ impl Args {
             };
             let result = result?;
             let picture = propagation.picture(result.frame)?;
-            results.add(&result, &picture)?;
+            results.add(&result, &picture, None, &marks_on(prompts, result.frame))?;
             progress.step();
         };
         progress.finish();
@@ -218,110 +198,19 @@ fn add_prompt(
     result.map(drop).map_err(|error| context(error.into()))
 }
 
-/// Whether a file in a result folder is one that this command writes.
-fn is_result(name: &str) -> bool {
-    let in_masks = name
-        .strip_prefix("masks/")
-        .and_then(|rest| rest.split_once('/'));
-    match in_masks {
-        Some((id, "")) => is_numbered(id, "", ""),
-        Some((id, file)) => is_numbered(id, "", "") && is_numbered(file, "", ".png"),
-        None => {
-            matches!(name, REPORT | "masks/" | "overlay/") || is_numbered(name, "overlay/", ".png")
+/// The objects prompted on a frame, with what to draw of their prompts.
+fn marks_on(prompts: &[VideoPrompt], frame: usize) -> Vec<(ObjectId, Vec<PromptMark>)> {
+    let mut marks: Vec<(ObjectId, Vec<PromptMark>)> = Vec::new();
+    for prompt in prompts.iter().filter(|prompt| prompt.frame == frame) {
+        let more = match &prompt.what {
+            PromptKind::Clicks(clicks) => marks_of(clicks, None),
+            PromptKind::Box(bounds, clicks) => marks_of(clicks, Some(bounds)),
+            PromptKind::Mask(_) => Vec::new(),
+        };
+        match marks.iter_mut().find(|(id, _)| *id == prompt.id) {
+            Some((_, marks)) => marks.extend(more),
+            None => marks.push((prompt.id, more)),
         }
     }
-}
-
-/// Everything that comes out of tracking.
-struct Results<'a> {
-    folder: OutputFolder,
-    overlay: bool,
-    prompts: &'a [VideoPrompt],
-    report: Report,
-    logits: Option<LogitsFile>,
-}
-
-impl Results<'_> {
-    /// Writes the masks of a frame and takes them into the report.
-    fn add(&mut self, result: &FrameResult, picture: &RgbImage) -> Result<(), Failure> {
-        let frame = result.frame;
-        let masks: Vec<(ObjectId, Mask)> = result
-            .objects
-            .iter()
-            .map(|object| (object.id, object.mask()))
-            .collect();
-        for (id, mask) in &masks {
-            mask.save_png(self.folder.file(&format!("masks/{id}/{frame:05}.png"))?)?;
-        }
-        if self.overlay {
-            let path = self.folder.file(&format!("overlay/{frame:05}.png"))?;
-            self.draw(frame, picture, &masks)?.save_png(path)?;
-        }
-        for (object, (_, mask)) in result.objects.iter().zip(&masks) {
-            let entry = FrameEntry {
-                frame,
-                segmentation: Rle::encode(mask),
-                occlusion_score: object.object_score,
-                area: mask.area(),
-            };
-            self.report.add(object.id, entry);
-        }
-        if let Some(logits) = &mut self.logits {
-            logits.add(result);
-        }
-        self.report.frames_tracked += 1;
-        Ok(())
-    }
-
-    fn draw(
-        &self,
-        frame: usize,
-        picture: &RgbImage,
-        masks: &[(ObjectId, Mask)],
-    ) -> Result<RgbImage, Failure> {
-        let marks: Vec<Vec<PromptMark>> =
-            masks.iter().map(|(id, _)| self.marks(frame, *id)).collect();
-        let objects: Vec<OverlayObject<'_>> = masks
-            .iter()
-            .zip(&marks)
-            .map(|((id, mask), prompts)| OverlayObject {
-                id: *id,
-                mask: Some(mask),
-                prompts,
-            })
-            .collect();
-        Ok(draw_overlay(picture, &objects)?)
-    }
-
-    /// The prompts of an object on a frame.
-    fn marks(&self, frame: usize, id: ObjectId) -> Vec<PromptMark> {
-        let here = |prompt: &&VideoPrompt| (prompt.frame, prompt.id) == (frame, id);
-        self.prompts
-            .iter()
-            .filter(here)
-            .flat_map(|prompt| match &prompt.what {
-                PromptKind::Clicks(clicks) => marks_of(clicks, None),
-                PromptKind::Box(bounds, clicks) => marks_of(clicks, Some(bounds)),
-                PromptKind::Mask(_) => Vec::new(),
-            })
-            .collect()
-    }
-
-    fn print(&self, global: &Global) -> Result<(), Failure> {
-        if global.json {
-            return print_json(&self.report);
-        }
-        if global.quiet {
-            return Ok(());
-        }
-        for object in self.report.objects() {
-            print_line(&format!(
-                "object {}: visible on {} of {} frames",
-                object.id,
-                object.visible_frames(),
-                self.report.frames_tracked
-            ))?;
-        }
-        print_line(&format!("{}", self.folder.path().join(REPORT).display()))
-    }
+    marks
 }

@@ -44,6 +44,36 @@ impl<S: FrameSource> VideoSession<S> {
         }
     }
 
+    /// The same session with other objects.
+    pub(super) fn with_objects(self, objects: Vec<TrackedObject>) -> Self {
+        Self { objects, ..self }
+    }
+
+    /// The network that tracks.
+    pub(super) fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// All that is known of the objects.
+    pub(super) fn tracked(&self) -> &[TrackedObject] {
+        &self.objects
+    }
+
+    /// Whether there are no objects.
+    pub(super) fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// Where the frames come from.
+    pub(super) fn source(&self) -> &S {
+        self.frames.source()
+    }
+
+    /// Where the frames come from, to be changed.
+    pub(super) fn source_mut(&mut self) -> &mut S {
+        self.frames.source_mut()
+    }
+
     /// Width and height of the video.
     pub fn dimensions(&self) -> (u32, u32) {
         self.frames.dimensions()
@@ -278,7 +308,7 @@ impl<S: FrameSource> VideoSession<S> {
     }
 
     /// Remembers all prompted frames.
-    fn settle(&mut self) -> Result<()> {
+    pub(super) fn settle(&mut self) -> Result<()> {
         if self.objects.is_empty() {
             return Err(Error::NoPrompts);
         }
@@ -341,7 +371,8 @@ impl<S: FrameSource> VideoSession<S> {
                 let low_res = output.low_res_logits.reshape([1, height, width]);
                 ObjectMask {
                     id,
-                    object_score: values(output.object_score)[0],
+                    object_score: output.confidence.object_score,
+                    predicted_iou: output.confidence.iou,
                     logits: values(upscale(low_res.clone(), dimensions)),
                     low_res_logits: values(low_res),
                     dimensions,

@@ -212,3 +212,20 @@ pub fn every_2nd(map: &[f32]) -> Vec<f32> {
     rows.flat_map(|row| row.iter().step_by(2).copied())
         .collect()
 }
+
+/// A video that does not say how long it is.
+pub struct UnknownLength(pub masklet_media::MemoryFrames);
+
+impl masklet_media::FrameSource for UnknownLength {
+    fn dimensions(&self) -> (u32, u32) {
+        self.0.dimensions()
+    }
+
+    fn frame_count(&self) -> Option<usize> {
+        None
+    }
+
+    fn frame(&mut self, index: usize) -> masklet_media::Result<Option<RgbImage>> {
+        self.0.frame(index)
+    }
+}

@@ -7,6 +7,8 @@ use masklet_media::Rle;
 use masklet_model::weights::{Precision, WeightsError, save_safetensors};
 use serde::Serialize;
 
+use super::VideoInfo;
+
 /// `masklets.json`.
 #[derive(Serialize)]
 pub(super) struct Report {
@@ -47,22 +49,17 @@ pub(super) struct FrameEntry {
 }
 
 impl Report {
-    pub(super) fn new(
-        file: &Path,
-        (width, height): (u32, u32),
-        frames: Option<usize>,
-        model: &str,
-        weights: Option<&PathBuf>,
-    ) -> Self {
+    pub(super) fn new(video: VideoInfo) -> Self {
+        let (width, height) = video.dimensions;
         Self {
             video: VideoReport {
-                file: file.to_owned(),
+                file: video.path,
                 width,
                 height,
-                frames,
+                frames: video.frame_count,
             },
-            model: model.to_owned(),
-            weights: weights.cloned(),
+            model: video.model,
+            weights: video.weights,
             complete: false,
             frames_tracked: 0,
             objects: Vec::new(),

@@ -1,0 +1,92 @@
+//! What ffprobe says of a video.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::process::file_argument;
+use crate::frames::FrameRate;
+
+/// What is known of a video beside its frames.
+#[derive(Debug, Default)]
+pub(super) struct Probe {
+    pub(super) frame_count: Option<usize>,
+    pub(super) frame_rate: Option<FrameRate>,
+    /// When each frame is shown, where the frame rate varies.
+    pub(super) times: Option<Vec<Duration>>,
+}
+
+impl Probe {
+    /// Asks ffprobe. Where it is missing or silent, nothing is known.
+    pub(super) fn of(program: &Path, video: &Path) -> Self {
+        let entries = "stream=avg_frame_rate,r_frame_rate,nb_frames";
+        let mut probe = Self::default();
+        let mut lowest_common = None;
+        ask(
+            program,
+            video,
+            entries,
+            "default=noprint_wrappers=1",
+            |line| match line.split_once('=') {
+                Some(("avg_frame_rate", value)) => probe.frame_rate = parse_rate(value),
+                Some(("r_frame_rate", value)) => lowest_common = parse_rate(value),
+                Some(("nb_frames", value)) => probe.frame_count = value.parse().ok(),
+                _ => {}
+            },
+        );
+        // The rate in which all times can be expressed is the average one if it is constant.
+        if probe.frame_rate != lowest_common {
+            let mut times = Vec::new();
+            ask(program, video, "packet=pts_time", "csv=p=0", |line| {
+                times.extend(line.trim_end_matches(',').parse::<f64>().ok());
+            });
+            probe.times = from_the_first(times);
+        }
+        probe
+    }
+}
+
+/// Ascending times, counted from the first.
+fn from_the_first(mut seconds: Vec<f64>) -> Option<Vec<Duration>> {
+    seconds.sort_by(f64::total_cmp);
+    let first = *seconds.first()?;
+    let since = |second: f64| Duration::try_from_secs_f64((second - first).max(0.0));
+    seconds
+        .into_iter()
+        .map(|second| since(second).ok())
+        .collect()
+}
+
+fn parse_rate(text: &str) -> Option<FrameRate> {
+    let (numerator, denominator) = text.split_once('/')?;
+    FrameRate::new(numerator.parse().ok()?, denominator.parse().ok()?)
+}
+
+/// Runs ffprobe on the stream that ffmpeg decodes and hands over its answer line by line.
+fn ask(program: &Path, video: &Path, entries: &str, format: &str, mut each: impl FnMut(&str)) {
+    let started = Command::new(program)
+        .args([
+            "-v",
+            "error",
+            "-select_streams",
+            "V:0",
+            "-show_entries",
+            entries,
+        ])
+        .args(["-of", format, "-i"])
+        .arg(file_argument(video))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut child) = started else { return };
+    if let Some(stdout) = child.stdout.take() {
+        BufReader::new(stdout)
+            .lines()
+            .map_while(Result::ok)
+            .for_each(|line| each(&line));
+    }
+    // Its exit code adds nothing to what it said or did not say.
+    let _ = child.wait();
+}
