@@ -3,7 +3,7 @@
 //! Mark an object once, with a click, a box or a mask, and get its mask: on an image with
 //! [`ImagePredictor`], on every frame of a video (its *masklet*) with [`VideoPredictor`], and on a
 //! stream without end with [`StreamTracker`]. Or mark nothing, and get the masks of everything with
-//! [`MaskGenerator`].
+//! [`MaskGenerator`], or the masklets with [`EverythingTracker`].
 //!
 //! ```no_run
 //! use masklet::{Click, ImagePredictor, ImagePrompt, MaskChoice, Model};
@@ -23,6 +23,7 @@
 //! fractions allowed. Misuse is an [`Error`] that says what was given and what is accepted.
 
 mod error;
+mod everything_tracker;
 mod image_predictor;
 mod mask_generator;
 mod model;
@@ -31,6 +32,7 @@ mod upscale;
 mod video_predictor;
 
 pub use error::{Error, Result};
+pub use everything_tracker::{DiscoveryOptions, EverythingFrame, EverythingTracker, new_objects};
 pub use image_predictor::{ImageOptions, ImagePrediction, ImagePredictor, ImagePrompt};
 pub use mask_generator::{
     MaskGenerator, MaskGeneratorOptions, MaskRecord, PointGrid, RegionRemoval,

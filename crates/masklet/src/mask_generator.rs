@@ -18,6 +18,7 @@ use crate::image_predictor::{Decoded, as_prompts};
 use crate::{Click, ImageOptions, ImagePredictor, ImagePrompt, MaskChoice, Model, Result};
 use candidate::{Candidate, corners_of, without_small_regions};
 use crops::Crop;
+pub(crate) use options::check_share;
 pub use options::{MaskGeneratorOptions, PointGrid, RegionRemoval};
 pub use record::MaskRecord;
 

@@ -1,6 +1,7 @@
 //! An 8-bit RGB picture and its way in from, and out to, a file.
 
-use std::io::{self, Cursor};
+use std::fs::File;
+use std::io::{self, Cursor, Read as _};
 use std::path::Path;
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
@@ -13,6 +14,9 @@ use crate::{BoundingBox, MediaError, Result, atomic, jpeg};
 /// The most pixels a picture or mask read from outside may have: 178,956,970, the count at
 /// which Pillow too refuses (13,377 squared).
 pub const MAX_PIXELS: u64 = 178_956_970;
+
+/// The longest beginning by which a format is recognised, with room to spare.
+const SIGNATURE_LENGTH: u64 = 64;
 
 /// An 8-bit RGB picture: `[height, width, 3]` bytes, row-major, at least one pixel.
 #[derive(Clone, PartialEq, Eq)]
@@ -87,6 +91,22 @@ impl RgbImage {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         Self::decode_named(&path.display().to_string(), &read_file(path)?)
+    }
+
+    /// Whether a file begins as a picture of a format that is read; it may still be damaged.
+    ///
+    /// # Errors
+    /// [`MediaError::Read`].
+    pub fn recognises(path: impl AsRef<Path>) -> Result<bool> {
+        let path = path.as_ref();
+        let mut beginning = Vec::new();
+        File::open(path)
+            .and_then(|file| file.take(SIGNATURE_LENGTH).read_to_end(&mut beginning))
+            .map_err(|source| MediaError::Read {
+                path: path.to_owned(),
+                source,
+            })?;
+        Ok(recognise("the file", &beginning).is_ok())
     }
 
     /// Decodes a picture from the bytes of a file; see [`RgbImage::open`].

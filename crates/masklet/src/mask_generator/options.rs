@@ -1,6 +1,6 @@
 //! What a [`MaskGenerator`](super::MaskGenerator) does with its grid of clicks.
 
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 
 use crate::{Error, MaskChoice, Result};
 
@@ -200,16 +200,13 @@ impl MaskGeneratorOptions {
     }
 }
 
-/// NaN is in no range.
-fn inside(option: &'static str, found: f64, range: &RangeInclusive<f64>) -> Result<()> {
-    if range.contains(&found) {
-        return Ok(());
+/// Checks that an option is in 0..=1. NaN is not.
+pub(crate) fn check_share(option: &'static str, found: f64) -> Result<()> {
+    if (0.0..=1.0).contains(&found) {
+        Ok(())
+    } else {
+        Err(invalid(option, found, "0 to 1"))
     }
-    let accepted = match *range.end() {
-        end if end == f64::from(f32::MAX) => format!("{} or more", range.start()),
-        end => format!("{} to {end}", range.start()),
-    };
-    Err(invalid(option, found, &accepted))
 }
 
 fn invalid(option: &'static str, found: impl ToString, accepted: &str) -> Error {
