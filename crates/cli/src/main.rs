@@ -8,6 +8,7 @@ mod output;
 mod progress;
 mod prompts;
 mod results;
+mod video_input;
 
 use std::process::ExitCode;
 
@@ -82,7 +83,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(Cli { command, global }: Cli) -> Result<(), Failure> {
+fn run(cli: Cli) -> Result<(), Failure> {
+    let Cli { command, global } = commands::video::resumed(cli)?;
     let DeviceName::Cpu = global.device;
     if let Some(threads) = global.threads {
         rayon::ThreadPoolBuilder::new()

@@ -1,15 +1,19 @@
-//! `masklet video`: masklets of objects through a video.
+//! `masklet video`: masklets of objects through a video or a stream.
 
+mod saved_run;
+mod tracking;
+
+use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use clap::ArgAction;
 use masklet::{
-    BoxPrompt, Click, ClickHistory, Direction, MemoryRetention, ObjectId, Propagation,
-    VideoOptions, VideoPredictor, VideoSession,
+    BoxPrompt, Click, ConfidentMemory, Direction, DistractorAwareMemory, MemoryPolicy, ObjectId,
+    Propagation, VideoOptions,
 };
-use masklet_media::{ImageFolder, Mask, PromptMark};
+use masklet_media::{FrameSource, PromptMark};
 
 use crate::Global;
 use crate::failure::Failure;
@@ -17,18 +21,32 @@ use crate::interrupt;
 use crate::model_args::ModelArgs;
 use crate::progress::Progress;
 use crate::prompts::{Placed, PromptKind, VideoPrompt, from_file, from_flags, marks_of};
-use crate::results::{ResultArgs, ResultWriter, VideoInfo};
+use crate::results::{CHECKPOINT_INTERVAL, ResultArgs, ResultWriter, VideoInfo};
+use crate::video_input::VideoInput;
+use saved_run::{NoteMaker, Progressed, SavedRun};
+use tracking::{Finished, Stream, Tracking};
 
-/// Track objects through a video.
+pub(crate) use saved_run::resumed;
+
+/// Where frames come from.
+type Source = Box<dyn FrameSource>;
+
+/// Track objects through a video or a stream.
 ///
 /// Writes `masks/<id>/<frame>.png` (0/255), `overlay/<frame>.png` and masklets.json (COCO RLE,
-/// occlusion score and area for each object and frame) into the output folder.
+/// occlusion score and area for each object and frame) into the output folder, frame by frame.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   One click on frame 0:
-    masklet video clip/ --weights sam2.1_hiera_tiny.pt --point 0:210,350 -o out/
+    masklet video clip.mp4 --weights sam2.1_hiera_tiny.pt --point 0:210,350 -o out/
   Two objects, one marked by a box on frame 10:
     masklet video clip/ --weights FILE --point 0:210,350@1 --box 10:300,0,500,400@2 -o out/
+  A camera or any stream, and a format that ffmpeg turns into pictures:
+    ffmpeg -i rtsp://camera/ -f image2pipe -c:v mjpeg - | masklet video - --weights FILE \
+        --point 0:210,350 -o out/
+  A long run that can be interrupted at any time:
+    masklet video long.mp4 --weights FILE --point 0:210,350 --save-state run.state -o out/
+    masklet video --resume run.state
   Prompts from a file, backward from frame 40:
     masklet video clip/ --weights FILE --prompts prompts.json --backward --start 40 -o out/
 
@@ -39,8 +57,8 @@ The prompt file:
      {\"frame\":20,\"mask\":\"mask.png\"}]}]}
 Several prompts of one object on one frame are added in order. Masks are relative to the file.")]
 pub(crate) struct Args {
-    /// Folder of images, one a frame: sorted by number if all names are numbers, else by name.
-    input: PathBuf,
+    #[command(flatten)]
+    input: VideoInput,
     #[command(flatten)]
     model: ModelArgs,
     /// Prompts, as JSON (see below).
@@ -67,66 +85,175 @@ pub(crate) struct Args {
     /// Fill holes of at most this many low-resolution pixels.
     #[arg(long, value_name = "AREA", default_value_t = 0)]
     fill_holes: u64,
+    /// Which tracked frames are attended to.
+    #[arg(long, value_enum, value_name = "POLICY", default_value = "recent")]
+    memory: MemoryName,
+    /// Keep the state of the run in this file, so that it can be continued with --resume after it
+    /// was interrupted or killed. Removed when the run is complete.
+    #[arg(long, value_name = "FILE")]
+    save_state: Option<PathBuf>,
+    /// Continue an interrupted run, with the options it was started with: give nothing else. A
+    /// stream has to be given from its beginning again. The results are those of a run that was
+    /// not interrupted.
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    resume: Option<PathBuf>,
+    /// The run that this one continues.
+    #[arg(skip)]
+    continues: Option<SavedRun>,
     #[command(flatten)]
     results: ResultArgs,
+}
+
+/// Policies of memory.
+#[derive(clap::ValueEnum, Clone, Copy)]
+enum MemoryName {
+    /// The most recent frames, as SAM 2.
+    Recent,
+    /// The most recent frames that the model was sure of (SAMURAI).
+    Confident,
+    /// A few recent frames with the object, and frames that tell it from similar objects
+    /// (DAM4SAM).
+    DistractorAware,
 }
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let prompts = args.prompts()?;
-    let frames = ImageFolder::open(&args.input)?;
+    let source = args.input.open()?;
     let model = args.model.load()?;
     interrupt::listen().map_err(Failure::failed)?;
+    let saving = args.saving()?;
+    let saved = args.continues.as_ref();
 
-    let options = VideoOptions {
-        non_overlapping: args.non_overlapping,
-        fill_hole_area: args.fill_holes,
-        // All prompts are known beforehand, so nothing will be corrected later.
-        retention: MemoryRetention::Reachable,
-        ..VideoOptions::default()
-    };
-    let mut session = VideoPredictor::with_options(&model, options).session(frames);
-    for prompt in &prompts {
-        add_prompt(&mut session, prompt)?;
-    }
+    let rate = args.input.frame_rate();
     let video = VideoInfo {
-        path: args.input.clone(),
-        dimensions: session.dimensions(),
-        frame_count: session.frame_count(),
-        frame_rate: None,
+        path: args.input.path()?.clone(),
+        dimensions: source.dimensions(),
+        frame_count: source.frame_count(),
+        frame_rate: rate.or(source.frame_rate()).map(|rate| rate.per_second()),
         model: model.name().to_owned(),
         weights: args.model.weights().cloned(),
         low_res: model.config().low_res(),
     };
-    let mut results = ResultWriter::create(&args.results, video, None)?;
-    let start = Instant::now();
-    let tracked = args.track(&mut session, &prompts, &mut results, global);
-    if global.verbose {
-        let (frames, seconds) = (results.frames(), start.elapsed().as_secs_f64());
-        let rate = frames as f64 / seconds;
-        eprintln!(
-            "{}: {frames} frames in {seconds:.1} s, {rate:.2} a second",
-            model.name()
-        );
+    let create =
+        || ResultWriter::create(&args.results, video, saved.map(|run| run.progress.frames));
+    let run = Run {
+        args,
+        global,
+        prompts: &prompts,
+        saving,
+        start: Instant::now(),
+        model: model.name(),
+    };
+    if args.input.is_stream() {
+        let saved = saved.map(|run| (&run.session, run.progress));
+        let mut stream = Stream::new(args, &prompts, &model, source, saved)?;
+        return run.finish(&mut stream, create()?);
     }
-    // Whatever happened, the frames that were tracked are reported.
-    let frames = results.frames();
-    results
-        .finish(matches!(tracked, Ok(Ended::AtTheEnd)))?
-        .print(global)?;
-    match tracked? {
-        Ended::AtTheEnd => Ok(()),
-        Ended::Interrupted => Err(Failure::failed(anyhow!(
-            "interrupted: {frames} frames are complete in {}",
-            args.results.folder().display()
-        ))),
-    }
+    let session = saved.map(|run| &run.session);
+    let mut session = tracking::session(args, &prompts, &model, source, session)?;
+    let Some(propagation) = args.propagation(session.frame_count()) else {
+        return run.finish(&mut Finished, create()?);
+    };
+    let mut propagation = session.propagate(propagation)?;
+    run.finish(&mut propagation, create()?)
+}
+
+/// A run on its way.
+struct Run<'a> {
+    args: &'a Args,
+    global: &'a Global,
+    prompts: &'a [VideoPrompt],
+    saving: Option<(PathBuf, NoteMaker)>,
+    start: Instant,
+    model: &'a str,
 }
 
 /// How tracking ended without an error.
 enum Ended {
     AtTheEnd,
     Interrupted,
+}
+
+impl Run<'_> {
+    /// Tracks, and reports whatever was tracked.
+    fn finish(self, tracking: &mut dyn Tracking, mut results: ResultWriter) -> Result<(), Failure> {
+        let before = results.frames();
+        let tracked = self.track(tracking, &mut results);
+        let frames = results.frames();
+        if self.global.verbose {
+            let (count, seconds) = (frames - before, self.start.elapsed().as_secs_f64());
+            let rate = count as f64 / seconds;
+            eprintln!(
+                "{}: {count} frames in {seconds:.1} s, {rate:.2} a second",
+                self.model
+            );
+        }
+        let complete = matches!(tracked, Ok(Ended::AtTheEnd));
+        results.finish(complete)?.print(self.global)?;
+        let state = self.saving.map(|(path, _)| path);
+        match tracked? {
+            Ended::AtTheEnd => match state {
+                Some(path) if path.exists() => Ok(fs::remove_file(&path)
+                    .with_context(|| format!("cannot remove the state {}", path.display()))?),
+                _ => Ok(()),
+            },
+            Ended::Interrupted => Err(Failure::failed(anyhow!(
+                "interrupted: {frames} frames are complete in {}{}",
+                self.args.results.folder().display(),
+                state
+                    .filter(|path| path.exists())
+                    .map_or_else(String::new, |path| format!(
+                        "; continue with --resume {}",
+                        path.display()
+                    ))
+            ))),
+        }
+    }
+
+    fn track(
+        &self,
+        tracking: &mut dyn Tracking,
+        results: &mut ResultWriter,
+    ) -> Result<Ended, Failure> {
+        let rate = self.args.input.frame_rate();
+        let mut progress = Progress::new("frame", tracking.frames_left(), self.global.quiet);
+        let ended = loop {
+            if interrupt::requested() {
+                break Ended::Interrupted;
+            }
+            let Some(step) = tracking.step()? else {
+                break Ended::AtTheEnd;
+            };
+            let frame = step.result.frame;
+            let time = rate.map(|rate| rate.time_of(frame)).or(step.time);
+            let marks = marks_on(self.prompts, frame);
+            results.add(&step.result, &step.picture, time, &marks)?;
+            progress.step();
+            if results.frames().is_multiple_of(CHECKPOINT_INTERVAL) {
+                self.checkpoint(tracking, results)?;
+            }
+        };
+        progress.finish();
+        Ok(ended)
+    }
+
+    /// Makes the results durable, then the state that goes on from them.
+    fn checkpoint(
+        &self,
+        tracking: &mut dyn Tracking,
+        results: &mut ResultWriter,
+    ) -> Result<(), Failure> {
+        results.checkpoint()?;
+        let Some((path, notes)) = &self.saving else {
+            return Ok(());
+        };
+        let progress = Progressed {
+            frames: results.frames(),
+            next_frame: tracking.next_frame(),
+        };
+        tracking.save(path, &notes.note(progress))
+    }
 }
 
 impl Args {
@@ -144,58 +271,59 @@ impl Args {
         Ok(prompts)
     }
 
-    fn track(
-        &self,
-        session: &mut VideoSession<ImageFolder>,
-        prompts: &[VideoPrompt],
-        results: &mut ResultWriter,
-        global: &Global,
-    ) -> Result<Ended, Failure> {
-        let mut propagation = session.propagate(Propagation {
-            direction: if self.backward {
-                Direction::Backward
-            } else {
-                Direction::Forward
-            },
-            start: self.start,
-            max_frames: self
-                .max_frames
-                .map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
-        })?;
-        let mut progress = Progress::new("frame", propagation.frames_left(), global.quiet);
-        let ended = loop {
-            if interrupt::requested() {
-                break Ended::Interrupted;
-            }
-            let Some(result) = propagation.next() else {
-                break Ended::AtTheEnd;
-            };
-            let result = result?;
-            let picture = propagation.picture(result.frame)?;
-            results.add(&result, &picture, None, &marks_on(prompts, result.frame))?;
-            progress.step();
+    /// Where the state is kept, and how notes are made, if it is wanted.
+    fn saving(&self) -> Result<Option<(PathBuf, NoteMaker)>, Failure> {
+        let Some(path) = &self.save_state else {
+            return Ok(None);
         };
-        progress.finish();
-        Ok(ended)
+        let weights = self.model.weights().map(PathBuf::as_path);
+        let notes = NoteMaker::new(weights, self.continues.as_ref())?;
+        Ok(Some((path.clone(), notes)))
     }
-}
 
-fn add_prompt(
-    session: &mut VideoSession<ImageFolder>,
-    VideoPrompt { id, frame, what }: &VideoPrompt,
-) -> Result<(), Failure> {
-    let context = |error: Failure| match error {
-        Failure::Usage(error) => {
-            Failure::Usage(error.context(format!("prompt of object {id} on frame {frame}")))
+    fn options(&self, defaults: VideoOptions) -> VideoOptions {
+        VideoOptions {
+            non_overlapping: self.non_overlapping,
+            fill_hole_area: self.fill_holes,
+            memory_policy: match self.memory {
+                MemoryName::Recent => MemoryPolicy::Recent,
+                MemoryName::Confident => MemoryPolicy::Confident(ConfidentMemory::default()),
+                MemoryName::DistractorAware => {
+                    MemoryPolicy::DistractorAware(DistractorAwareMemory::default())
+                }
+            },
+            ..defaults
         }
-        failed => failed,
-    };
-    let result = match what {
-        PromptKind::Clicks(clicks) => session.add_clicks(*frame, *id, clicks, ClickHistory::Append),
-        PromptKind::Box(bounds, clicks) => session.add_box(*frame, *id, *bounds, clicks),
-        PromptKind::Mask(path) => session.add_mask(*frame, *id, &Mask::open(path)?),
-    };
-    result.map(drop).map_err(|error| context(error.into()))
+    }
+
+    fn max_frames(&self) -> usize {
+        let most = self.max_frames.map(usize::try_from);
+        most.map_or(usize::MAX, |count| count.unwrap_or(usize::MAX))
+    }
+
+    /// Which frames of a file are to be tracked; none if an interrupted run has tracked all.
+    fn propagation(&self, frame_count: Option<usize>) -> Option<Propagation> {
+        let direction = if self.backward {
+            Direction::Backward
+        } else {
+            Direction::Forward
+        };
+        let Some(SavedRun { progress, .. }) = &self.continues else {
+            return Some(Propagation {
+                direction,
+                start: self.start,
+                max_frames: Some(self.max_frames()),
+            });
+        };
+        let next = progress.next_frame?;
+        frame_count
+            .is_none_or(|count| next < count)
+            .then(|| Propagation {
+                direction,
+                start: Some(next),
+                max_frames: Some(self.max_frames().saturating_sub(progress.frames)),
+            })
+    }
 }
 
 /// The objects prompted on a frame, with what to draw of their prompts.

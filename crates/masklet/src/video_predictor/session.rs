@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
-use masklet_media::{FrameSource, Mask, RgbImage, preprocess};
+use masklet_media::{FrameRate, FrameSource, Mask, RgbImage, preprocess};
 
 use super::features::FrameFeatures;
 use super::object::{FrameOutput, Scene, TrackedObject};
@@ -82,6 +82,11 @@ impl<S: FrameSource> VideoSession<S> {
     /// How many frames the video has, if that is known.
     pub fn frame_count(&self) -> Option<usize> {
         self.frames.count()
+    }
+
+    /// How many frames are shown in a second, if the source says.
+    pub fn frame_rate(&self) -> Option<FrameRate> {
+        self.frames.source().frame_rate()
     }
 
     /// The objects, in the order they were added.
