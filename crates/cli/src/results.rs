@@ -39,6 +39,16 @@ impl ResultArgs {
     pub(crate) fn folder(&self) -> &Path {
         &self.output
     }
+
+    /// Whether pictures with the masks on them are wanted.
+    pub(crate) fn draws_overlay(&self) -> bool {
+        !self.no_overlay
+    }
+
+    /// The first flag that was given and says nothing to a command that works on a picture.
+    pub(crate) fn given_for_videos(&self) -> Option<&'static str> {
+        self.logits.as_ref().map(|_| "--logits")
+    }
 }
 
 /// The video and the model that results belong to.

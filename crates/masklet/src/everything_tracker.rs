@@ -96,11 +96,7 @@ impl EverythingTracker {
     ///
     /// # Errors
     /// As [`DiscoveryOptions::check`].
-    pub fn new(
-        model: &Model,
-        generator: MaskGenerator,
-        options: DiscoveryOptions,
-    ) -> Result<Self> {
+    pub fn new(model: &Model, generator: MaskGenerator, options: DiscoveryOptions) -> Result<Self> {
         Self::with_video_options(model, generator, options, StreamTracker::default_options())
     }
 
@@ -184,7 +180,10 @@ impl EverythingTracker {
 
     /// How many objects may still be added.
     fn room(&self) -> usize {
-        let limit = self.options.max_objects.map_or(usize::MAX, NonZeroUsize::get);
+        let limit = self
+            .options
+            .max_objects
+            .map_or(usize::MAX, NonZeroUsize::get);
         limit.saturating_sub(self.tracker.objects().len())
     }
 }

@@ -42,12 +42,18 @@ fn prompts_of_different_kinds_are_refused_together() {
     let bounds = ImagePrompt::bounds(BoxPrompt::new(10.0, 10.0, 90.0, 90.0));
     let uneven = [click(5.0, 5.0), bounds];
     let refused = predictor.predict_batch(&uneven, MaskChoice::Multi);
-    assert!(matches!(refused, Err(Error::UnevenPrompts { masks: 0, .. })));
+    assert!(matches!(
+        refused,
+        Err(Error::UnevenPrompts { masks: 0, .. })
+    ));
 
     let side = predictor.predict(&uneven[0], MaskChoice::Multi).unwrap();
     let refined = click(5.0, 5.0).with_mask_logits(side.low_res_logits[0].clone());
     let refused = predictor.predict_batch(&[click(5.0, 5.0), refined], MaskChoice::Multi);
-    assert!(matches!(refused, Err(Error::UnevenPrompts { masks: 1, .. })));
+    assert!(matches!(
+        refused,
+        Err(Error::UnevenPrompts { masks: 1, .. })
+    ));
 
     let refused = predictor.predict_batch(&[], MaskChoice::Multi);
     assert!(matches!(refused, Err(Error::EmptyPrompt)));

@@ -137,7 +137,11 @@ fn a_thousand_objects_have_colours_of_their_own() {
     let colours: Vec<[u8; 3]> = (1..=1000).map(colour_of).collect();
     assert_eq!(colours[..24], PALETTE);
     for (index, colour) in colours.iter().enumerate() {
-        assert!(!colours[index + 1..].contains(colour), "object {}", index + 1);
+        assert!(
+            !colours[index + 1..].contains(colour),
+            "object {}",
+            index + 1
+        );
     }
     assert_eq!(colour_of(0), PALETTE[23]);
     colour_of(u32::MAX);

@@ -137,10 +137,7 @@ mod tests {
             min_uncovered: 0.0,
             ..DiscoveryOptions::default()
         };
-        let proposals = vec![
-            proposal(&columns(0, 9), 0.9),
-            proposal(&columns(0, 5), 0.8),
-        ];
+        let proposals = vec![proposal(&columns(0, 9), 0.9), proposal(&columns(0, 5), 0.8)];
         let found = new_objects(proposals, &[columns(0, 10)], &options, 9).unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].predicted_iou, 0.8);

@@ -108,17 +108,14 @@ impl MaskGeneratorOptions {
     /// # Errors
     /// [`Error::InvalidOption`] for the first that is not.
     pub fn check(&self) -> Result<()> {
-        let share = 0.0..=1.0;
-        inside("pred_iou_thresh", self.pred_iou_thresh.into(), &share)?;
-        inside(
-            "stability_score_thresh",
-            self.stability_score_thresh.into(),
-            &share,
-        )?;
-        inside("box_nms_thresh", self.box_nms_thresh, &share)?;
-        inside("crop_nms_thresh", self.crop_nms_thresh, &share)?;
-        let offset = f64::from(self.stability_score_offset);
-        inside("stability_score_offset", offset, &(0.0..=f32::MAX.into()))?;
+        check_share("pred_iou_thresh", self.pred_iou_thresh)?;
+        check_share("stability_score_thresh", self.stability_score_thresh)?;
+        check_share("box_nms_thresh", self.box_nms_thresh)?;
+        check_share("crop_nms_thresh", self.crop_nms_thresh)?;
+        let offset = self.stability_score_offset;
+        if !(offset.is_finite() && offset >= 0.0) {
+            return Err(invalid("stability_score_offset", offset, "0 or more"));
+        }
         if !self.mask_threshold.is_finite() {
             return Err(invalid(
                 "mask_threshold",
@@ -201,8 +198,11 @@ impl MaskGeneratorOptions {
 }
 
 /// Checks that an option is in 0..=1. NaN is not.
-pub(crate) fn check_share(option: &'static str, found: f64) -> Result<()> {
-    if (0.0..=1.0).contains(&found) {
+pub(crate) fn check_share<T>(option: &'static str, found: T) -> Result<()>
+where
+    T: Into<f64> + Copy + ToString,
+{
+    if (0.0..=1.0).contains(&found.into()) {
         Ok(())
     } else {
         Err(invalid(option, found, "0 to 1"))

@@ -149,11 +149,7 @@ impl<S: FrameSource> VideoSession<S> {
     ///
     /// # Errors
     /// As [`Self::add_mask`]; if a mask has another size, none is added.
-    pub fn add_masks(
-        &mut self,
-        frame: usize,
-        masks: &[(ObjectId, &Mask)],
-    ) -> Result<FrameResult> {
+    pub fn add_masks(&mut self, frame: usize, masks: &[(ObjectId, &Mask)]) -> Result<FrameResult> {
         let expected = self.dimensions();
         if let Some((_, wrong)) = masks.iter().find(|(_, m)| m.dimensions() != expected) {
             return Err(Error::MaskSize {

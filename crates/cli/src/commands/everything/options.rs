@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
 use clap::ArgAction;
-use masklet::{DiscoveryOptions, Error, MaskChoice, MaskGeneratorOptions, PointGrid, RegionRemoval};
+use masklet::{
+    DiscoveryOptions, Error, MaskChoice, MaskGeneratorOptions, PointGrid, RegionRemoval,
+};
 
 use crate::failure::Failure;
 
@@ -56,7 +58,12 @@ pub(super) struct GeneratorArgs {
     #[arg(long, value_name = "AREA")]
     min_mask_region_area: Option<u64>,
     /// Which pixels --min-mask-region-area counts.
-    #[arg(long, value_enum, default_value = "logits", requires = "min_mask_region_area")]
+    #[arg(
+        long,
+        value_enum,
+        default_value = "logits",
+        requires = "min_mask_region_area"
+    )]
     region_removal: RegionRemovalName,
     /// Refine each mask once with itself as a prompt; takes up to four times as long.
     #[arg(long)]

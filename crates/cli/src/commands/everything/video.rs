@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use anyhow::anyhow;
-use masklet::{EverythingFrame, EverythingTracker, MaskGenerator, ObjectId, StreamTracker, VideoOptions};
-use masklet_data::export::sav::Origin;
+use masklet::{
+    EverythingFrame, EverythingTracker, MaskGenerator, ObjectId, StreamTracker, VideoOptions,
+};
 use masklet_media::{FrameSource, PromptMark};
 
 use super::{Args, NOTHING_FOUND};
@@ -39,7 +40,6 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         dimensions: source.dimensions(),
         frame_count: source.frame_count(),
         frame_rate: rate.map(|rate| rate.per_second()),
-        origin: Origin::Auto,
         model: model.name().to_owned(),
         weights: args.model.weights().cloned(),
         low_res: model.config().low_res(),
@@ -85,7 +85,9 @@ fn track(
         };
         let EverythingFrame { result, found } = tracker.push(picture)?;
         if result.objects.is_empty() && !args.discovery.looks_again() {
-            return Err(Failure::failed(anyhow!("on the first frame, {NOTHING_FOUND}")));
+            return Err(Failure::failed(anyhow!(
+                "on the first frame, {NOTHING_FOUND}"
+            )));
         }
         if global.verbose && !found.is_empty() {
             eprintln!("frame {index}: {} new objects", found.len());
