@@ -23,6 +23,7 @@ fn generator(model: &Model, pred_iou_thresh: f32) -> MaskGenerator {
         stability_score_thresh: 0.5,
         stability_score_offset: 0.5,
         mask_threshold: 14.0,
+        box_nms_thresh: 1.0,
         ..MaskGeneratorOptions::default()
     };
     MaskGenerator::with_options(model, options).unwrap()
