@@ -68,6 +68,8 @@ enum Command {
     Image(commands::image::Args),
     /// Track objects through a video.
     Video(commands::video::Args),
+    /// Find everything on a picture, or in a video and track it.
+    Everything(commands::everything::Args),
     /// Measure how fast this machine segments and tracks.
     Bench(commands::bench::Args),
     /// Look into data sets.
@@ -106,6 +108,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     match command {
         Command::Image(args) => commands::image::run(&args, &global),
         Command::Video(args) => commands::video::run(&args, &global),
+        Command::Everything(args) => commands::everything::run(&args, &global),
         Command::Bench(args) => commands::bench::run(&args, &global),
         Command::Data(args) => commands::data::run(&args, &global),
         Command::Weights(args) => commands::weights::run(&args, &global),
