@@ -3,7 +3,7 @@
 mod folder;
 mod memory;
 
-pub use folder::ImageFolder;
+pub use folder::{ImageFolder, sort_frames};
 pub use memory::MemoryFrames;
 
 use crate::{Result, RgbImage};
