@@ -66,6 +66,8 @@ enum Command {
     Video(commands::video::Args),
     /// Measure how fast this machine segments and tracks.
     Bench(commands::bench::Args),
+    /// Evaluate models and predictions with the benchmarks' own metrics.
+    Eval(commands::eval::Args),
     /// Look into checkpoint files, and convert them.
     Weights(commands::weights::Args),
 }
@@ -93,6 +95,7 @@ fn run(Cli { command, global }: Cli) -> Result<(), Failure> {
         Command::Image(args) => commands::image::run(&args, &global),
         Command::Video(args) => commands::video::run(&args, &global),
         Command::Bench(args) => commands::bench::run(&args, &global),
+        Command::Eval(args) => commands::eval::run(&args, &global),
         Command::Weights(args) => commands::weights::run(&args, &global),
     }
 }

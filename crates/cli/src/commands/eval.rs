@@ -1,5 +1,6 @@
 //! `masklet eval`: the paper's evaluations.
 
+mod common;
 mod score;
 
 use clap::Subcommand;
