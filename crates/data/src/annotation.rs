@@ -27,6 +27,20 @@ impl LabelRule {
         }
     }
 
+    /// The rule for a data set that may hold either kind of map, from some of its maps: binary
+    /// if they hold 255 and nothing else beside 0.
+    pub(crate) fn guess<'a>(maps: impl IntoIterator<Item = &'a LabelMap>) -> Self {
+        let mut binary = false;
+        for (label, _) in maps.into_iter().flat_map(LabelMap::counts) {
+            match label {
+                0 => {}
+                LabelMap::VOID => binary = true,
+                _ => return Self::Objects,
+            }
+        }
+        if binary { Self::Binary } else { Self::Objects }
+    }
+
     /// Whether a label stands for void.
     pub fn is_void(self, label: u16) -> bool {
         self == Self::Objects && label == LabelMap::VOID

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use masklet_media::{FrameSource, Mask};
 
-use crate::{DataError, FrameAnnotation, LabelledImage, Result};
+use crate::{DataError, FrameAnnotation, LabelledImage, Result, Skipped};
 
 /// The layouts of data sets that can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
@@ -69,6 +69,11 @@ pub trait VideoDataset: Send + Sync {
 
     /// The names of the sequences, in the order of the data set's list or else sorted.
     fn names(&self) -> &[String];
+
+    /// What the folder holds that was left out when it was opened, and why.
+    fn left_out(&self) -> &[Skipped] {
+        &[]
+    }
 
     /// Opens sequence `index` of [`names`](Self::names).
     ///
@@ -176,6 +181,11 @@ pub trait ImageDataset: Send + Sync {
     /// If `index` is not less than [`len`](Self::len).
     fn image_name(&self, index: usize) -> &str;
 
+    /// What the folder holds that was left out when it was opened, and why.
+    fn left_out(&self) -> &[Skipped] {
+        &[]
+    }
+
     /// Reads the segments of image `index`; the picture itself stays on disk until
     /// [`LabelledImage::picture`] is called.
     ///
@@ -214,6 +224,14 @@ impl Dataset {
         match self {
             Self::Videos(videos) => videos.names().len(),
             Self::Images(images) => images.len(),
+        }
+    }
+
+    /// What the folder holds that was left out when it was opened, and why.
+    pub fn left_out(&self) -> &[Skipped] {
+        match self {
+            Self::Videos(videos) => videos.left_out(),
+            Self::Images(images) => images.left_out(),
         }
     }
 

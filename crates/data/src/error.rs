@@ -71,6 +71,16 @@ pub enum DataError {
         /// What it would hold, or how to go on without it.
         what: String,
     },
+    /// A sequence has masks and no pictures.
+    #[error("sequence {sequence:?} has no pictures: {} {why}", path.display())]
+    NoPictures {
+        /// The sequence.
+        sequence: String,
+        /// Where pictures were looked for.
+        path: PathBuf,
+        /// What is wrong with that place, and what to do.
+        why: String,
+    },
     /// A folder is of no known layout.
     #[error("{} is not a data set of a known layout; {advice}", path.display())]
     NotRecognised {

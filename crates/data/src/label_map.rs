@@ -80,7 +80,18 @@ impl LabelMap {
         mask
     }
 
+    /// The map with every label replaced by what `label` gives for it.
+    pub fn relabelled(&self, label: impl Fn(u16) -> u16) -> Self {
+        Self {
+            labels: self.labels.iter().map(|&old| label(old)).collect(),
+            ..*self
+        }
+    }
+
     /// The run-length encoding of every label but 0, by label, in one pass over the map.
+    ///
+    /// # Errors
+    /// If the map has more than [`masklet_media::MAX_PIXELS`] pixels.
     pub fn segments(&self) -> Result<Vec<(u16, Rle)>> {
         let (width, height) = (self.width as usize, self.height as usize);
         let mut runs: std::collections::BTreeMap<u16, Runs> = std::collections::BTreeMap::new();

@@ -1,17 +1,26 @@
 //! Data sets of videos and images with masks: reading and writing their layouts.
 
 mod annotation;
+pub mod coco;
 mod dataset;
+mod detect;
 mod error;
 mod images;
 mod label_map;
+mod label_maps;
 mod listing;
+mod options;
+mod sa1b;
 pub mod sav;
+mod skipped;
 mod video;
 
 pub use annotation::{FrameAnnotation, LabelRule};
 pub use dataset::{Dataset, ImageDataset, Layout, ObjectInfo, Sequence, VideoDataset};
+pub use detect::{detect, open, open_as};
 pub use error::{DataError, Result};
 pub use images::{LabelledImage, Segment, Segmentation};
 pub use label_map::{LabelMap, davis_colour};
-pub use video::{Masklets, VideoOptions, open_masks};
+pub use options::{Masklets, ReadOptions};
+pub use skipped::{SkipReason, Skipped};
+pub use video::open_masks;

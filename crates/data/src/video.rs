@@ -11,43 +11,15 @@ mod youtube_vos;
 
 use std::path::{Path, PathBuf};
 
-use crate::{DataError, LabelRule, Layout, Result, listing};
+use crate::{DataError, Layout, Result, listing};
 
 pub(crate) use frames::FrameFiles;
 pub(crate) use objects::first_appearances;
 
-/// What of a video data set is read.
-#[derive(Clone, Debug, Default)]
-pub struct VideoOptions {
-    /// The split. DAVIS: a list of `ImageSets`, with or without its folder (`val`,
-    /// `2017/val`); else a folder (`train`, `valid`). By default everything in the folder
-    /// given, if that is unambiguous.
-    pub split: Option<String>,
-    /// DAVIS: the folder below `JPEGImages` (`480p`, `Full-Resolution`). By default `480p`,
-    /// or the only one.
-    pub resolution: Option<String>,
-    /// How the values of label maps are read. By default as the layout prescribes; where both
-    /// kinds occur (DAVIS, frames and masks), maps that hold only 0 and 255 are binary.
-    pub labels: Option<LabelRule>,
-    /// SA-V training: which masklets.
-    pub masklets: Masklets,
-}
-
-/// Which masklets of SA-V training are read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Masklets {
-    /// Both kinds; the numbers of the automatic ones follow those of the manual ones.
-    #[default]
-    All,
-    /// Those that people drew or corrected (`_manual.json`).
-    Manual,
-    /// Those that a model made (`_auto.json`).
-    Auto,
-}
-
 pub(crate) use davis::open as open_davis;
 pub(crate) use generic::open as open_frames;
 pub use generic::open_masks;
+pub(crate) use generic::pair;
 pub(crate) use lvos::open as open_lvos;
 pub(crate) use mose::open as open_mose;
 pub(crate) use youtube_vos::open as open_youtube_vos;

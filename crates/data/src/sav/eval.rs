@@ -10,8 +10,9 @@ use std::sync::OnceLock;
 
 use masklet_media::{FrameSource, Rle};
 
+use crate::ReadOptions;
 use crate::dataset::{ObjectInfo, Sequence, VideoDataset};
-use crate::video::{FrameFiles, VideoOptions, first_appearances, split_folder};
+use crate::video::{FrameFiles, first_appearances, split_folder};
 use crate::{DataError, FrameAnnotation, LabelMap, Layout, Result, listing};
 
 pub(crate) const FRAMES: &str = "JPEGImages_24fps";
@@ -30,7 +31,7 @@ struct ObjectFolders {
 ///
 /// # Errors
 /// [`DataError::Missing`], saying which folder is not there.
-pub(crate) fn open(root: &Path, options: &VideoOptions) -> Result<Box<dyn VideoDataset>> {
+pub(crate) fn open(root: &Path, options: &ReadOptions) -> Result<Box<dyn VideoDataset>> {
     let split = options.split.as_deref().map(|split| {
         let prefixed = format!("sav_{split}");
         if root.join(&prefixed).is_dir() {
@@ -155,7 +156,7 @@ impl ObjectSequence {
             Some(frames) => FrameFiles::pictures(Layout::SavEval, frames)?,
             None => {
                 let masks = files.iter().map(|(_, file)| file.clone()).collect();
-                FrameFiles::of_masks(Layout::SavEval, folder, masks)?
+                FrameFiles::of_masks(folder, masks)?
             }
         };
         let mut masks: BTreeMap<usize, Vec<(u32, PathBuf)>> = BTreeMap::new();

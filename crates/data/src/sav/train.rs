@@ -13,8 +13,9 @@ use masklet_media::{FrameSource, Rle};
 
 use super::{ANNOTATED_EVERY, SavAnnotations, eval};
 use crate::dataset::{ObjectInfo, Sequence, VideoDataset};
-use crate::video::{FrameFiles, Masklets, VideoOptions, first_appearances};
+use crate::video::{FrameFiles, first_appearances};
 use crate::{DataError, FrameAnnotation, Layout, Result, listing};
+use crate::{Masklets, ReadOptions};
 
 const MANUAL: &str = "_manual.json";
 const AUTO: &str = "_auto.json";
@@ -47,7 +48,7 @@ pub(crate) fn annotation_files(folder: &Path) -> Vec<PathBuf> {
 ///
 /// # Errors
 /// [`DataError::Missing`] if there is no annotation of the kind asked for.
-pub(crate) fn open(root: &Path, options: &VideoOptions) -> Result<Box<dyn VideoDataset>> {
+pub(crate) fn open(root: &Path, options: &ReadOptions) -> Result<Box<dyn VideoDataset>> {
     let mut videos: BTreeMap<String, Files> = BTreeMap::new();
     let inner = listing::subfolders(root)?
         .into_iter()
@@ -252,11 +253,11 @@ impl Sequence for TrainVideo {
     fn frames(&self) -> Result<Box<dyn FrameSource>> {
         match &self.pictures {
             Pictures::Frames { files, .. } => files.source(),
-            Pictures::Video(path) | Pictures::Missing(path) => Err(DataError::Missing {
-                layout: Layout::SavTrain.name(),
+            Pictures::Video(path) | Pictures::Missing(path) => Err(DataError::NoPictures {
+                sequence: self.name.clone(),
                 path: path.clone(),
-                what: format!(
-                    "the video, or its frames in a folder {:?} beside it",
+                why: format!(
+                    "is not there, and neither are its frames in a folder {:?} beside it",
                     self.name
                 ),
             }),

@@ -6,8 +6,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::VideoOptions;
 use super::folders::{self, Folders};
+use crate::ReadOptions;
 use crate::dataset::VideoDataset;
 use crate::{DataError, Layout, Result, listing};
 
@@ -15,7 +15,7 @@ use crate::{DataError, Layout, Result, listing};
 ///
 /// # Errors
 /// [`DataError::Missing`] and [`DataError::Unknown`], saying what is not there.
-pub(crate) fn open(root: &Path, options: &VideoOptions) -> Result<Box<dyn VideoDataset>> {
+pub(crate) fn open(root: &Path, options: &ReadOptions) -> Result<Box<dyn VideoDataset>> {
     let resolution = resolution(root, options.resolution.as_deref())?;
     let names = match &options.split {
         Some(split) => Some(sequences_of(&list_file(root, split)?)?),
@@ -23,11 +23,11 @@ pub(crate) fn open(root: &Path, options: &VideoOptions) -> Result<Box<dyn VideoD
     };
     let frames = root.join("JPEGImages").join(&resolution);
     let masks = root.join("Annotations").join(&resolution);
-    let entries = folders::entries(Layout::Davis, &frames, &masks, names)?;
+    let found = folders::entries(Layout::Davis, &frames, &masks, names)?;
     let rule = options
         .labels
-        .unwrap_or_else(|| folders::guess_rule(&entries));
-    Ok(Box::new(Folders::new(Layout::Davis, root, entries, rule)))
+        .unwrap_or_else(|| folders::guess_rule(&found));
+    Ok(Box::new(Folders::new(Layout::Davis, root, found, rule)))
 }
 
 fn resolution(root: &Path, asked: Option<&str>) -> Result<String> {

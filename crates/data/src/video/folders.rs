@@ -10,7 +10,9 @@ use masklet_media::FrameSource;
 use super::first_appearances;
 use super::frames::FrameFiles;
 use crate::dataset::{ObjectInfo, Sequence, VideoDataset};
-use crate::{DataError, FrameAnnotation, LabelMap, LabelRule, Layout, Result, listing};
+use crate::{
+    DataError, FrameAnnotation, LabelMap, LabelRule, Layout, Result, SkipReason, Skipped, listing,
+};
 
 /// What a data set's index says of one object.
 #[derive(Clone, Debug)]
@@ -40,23 +42,41 @@ pub(super) struct Entry {
     pub(super) masks: PathBuf,
 }
 
+/// The sequences of a folder.
+pub(super) struct Found {
+    pub(super) entries: Vec<Entry>,
+    pub(super) left_out: Vec<Skipped>,
+}
+
+impl From<Vec<Entry>> for Found {
+    fn from(entries: Vec<Entry>) -> Self {
+        Self {
+            entries,
+            left_out: Vec::new(),
+        }
+    }
+}
+
 /// A data set of such sequences.
 pub(super) struct Folders {
     layout: Layout,
     root: PathBuf,
     names: Vec<String>,
     entries: Vec<Entry>,
+    left_out: Vec<Skipped>,
     rule: LabelRule,
     index: Index,
 }
 
 impl Folders {
-    pub(super) fn new(layout: Layout, root: &Path, entries: Vec<Entry>, rule: LabelRule) -> Self {
+    pub(super) fn new(layout: Layout, root: &Path, found: Found, rule: LabelRule) -> Self {
+        let Found { entries, left_out } = found;
         Self {
             layout,
             root: root.to_owned(),
             names: entries.iter().map(|entry| entry.name.clone()).collect(),
             entries,
+            left_out,
             rule,
             index: Index::new(),
         }
@@ -81,6 +101,10 @@ impl VideoDataset for Folders {
         &self.names
     }
 
+    fn left_out(&self) -> &[Skipped] {
+        &self.left_out
+    }
+
     fn open(&self, index: usize) -> Result<Box<dyn Sequence>> {
         let entry = self.entries.get(index).ok_or_else(|| {
             let names = self.names.iter().map(String::as_str);
@@ -103,7 +127,7 @@ pub(super) fn entries(
     frames: &Path,
     masks: &Path,
     names: Option<Vec<String>>,
-) -> Result<Vec<Entry>> {
+) -> Result<Found> {
     for (path, what) in [(frames, "the frames"), (masks, "the masks")] {
         if !path.is_dir() {
             return Err(DataError::Missing {
@@ -113,12 +137,11 @@ pub(super) fn entries(
             });
         }
     }
-    let names = match names {
-        Some(names) => names,
+    let (names, without): (Vec<String>, Vec<String>) = match names {
+        Some(names) => (names, Vec::new()),
         None => {
-            let mut names = listing::subfolders(frames)?;
-            names.retain(|name| masks.join(name).is_dir());
-            names
+            let names = listing::subfolders(frames)?.into_iter();
+            names.partition(|name| masks.join(name).is_dir())
         }
     };
     if names.is_empty() {
@@ -136,29 +159,27 @@ pub(super) fn entries(
         masks: masks.join(&name),
         name,
     };
-    Ok(names.into_iter().map(entry).collect())
+    let skipped = |name| Skipped::new(name, SkipReason::NoMasks);
+    Ok(Found {
+        entries: names.into_iter().map(entry).collect(),
+        left_out: without.into_iter().map(skipped).collect(),
+    })
 }
 
-/// The rule for a data set that may hold either kind of map: binary if the first map that can
-/// be read holds 255 and nothing else beside 0.
-pub(super) fn guess_rule(entries: &[Entry]) -> LabelRule {
-    let maps = entries.iter().flat_map(|entry| {
+/// [`LabelRule::guess`] from the first masks of the first sequences whose masks can be read.
+pub(super) fn guess_rule(found: &Found) -> LabelRule {
+    const LOOKED_AT: usize = 4;
+    let first_map = |entry: &Entry| {
         let files = listing::files(&entry.masks, &["png"]).unwrap_or_default();
-        files
-            .into_iter()
-            .take(1)
-            .filter_map(|file| LabelMap::open(file).ok())
-    });
-    for map in maps.take(16) {
-        let labels: Vec<u16> = map.counts().into_iter().map(|(label, _)| label).collect();
-        match labels.as_slice() {
-            // Nothing but background: the next sequence may tell.
-            [0] => {}
-            [0, LabelMap::VOID] | [LabelMap::VOID] => return LabelRule::Binary,
-            _ => return LabelRule::Objects,
-        }
-    }
-    LabelRule::Objects
+        files.first().and_then(|file| LabelMap::open(file).ok())
+    };
+    let maps: Vec<LabelMap> = found
+        .entries
+        .iter()
+        .filter_map(first_map)
+        .take(LOOKED_AT)
+        .collect();
+    LabelRule::guess(&maps)
 }
 
 /// One such sequence.
@@ -195,7 +216,7 @@ impl FolderSequence {
         let frames = match &entry.frames {
             Some(folder) if folder.is_dir() => FrameFiles::pictures(layout, folder)?,
             Some(folder) => return Err(missing(folder, "the frames")),
-            None => FrameFiles::of_masks(layout, &entry.masks, masks.clone())?,
+            None => FrameFiles::of_masks(&entry.masks, masks.clone())?,
         };
         let maps: BTreeMap<usize, PathBuf> = masks
             .into_iter()

@@ -12,7 +12,6 @@ use crate::{DataError, Layout, Result, listing};
 /// The frames of a sequence. Where only masks are there (a folder of results), the frames are
 /// those that have one, and there are no pictures.
 pub(crate) struct FrameFiles {
-    layout: Layout,
     folder: PathBuf,
     files: Vec<PathBuf>,
     pictures: bool,
@@ -32,25 +31,24 @@ impl FrameFiles {
                 what: "the frames of the sequence".into(),
             });
         }
-        Ok(Self::new(layout, folder, files, true))
+        Ok(Self::new(folder, files, true))
     }
 
     /// The frames that `masks` are for, without pictures. Of several files with one stem, one
     /// counts.
-    pub(crate) fn of_masks(layout: Layout, folder: &Path, masks: Vec<PathBuf>) -> Result<Self> {
+    pub(crate) fn of_masks(folder: &Path, masks: Vec<PathBuf>) -> Result<Self> {
         let one_each: HashMap<String, PathBuf> = masks
             .into_iter()
             .map(|file| (listing::stem(&file), file))
             .collect();
         let mut files: Vec<PathBuf> = one_each.into_values().collect();
         masklet_media::frames::sort_frames(folder, &mut files)?;
-        Ok(Self::new(layout, folder, files, false))
+        Ok(Self::new(folder, files, false))
     }
 
-    fn new(layout: Layout, folder: &Path, files: Vec<PathBuf>, pictures: bool) -> Self {
+    fn new(folder: &Path, files: Vec<PathBuf>, pictures: bool) -> Self {
         let stems = files.iter().map(|file| listing::stem(file));
         Self {
-            layout,
             folder: folder.to_owned(),
             by_stem: stems
                 .enumerate()
@@ -91,10 +89,10 @@ impl FrameFiles {
     /// Opens the pictures.
     pub(crate) fn source(&self) -> Result<Box<dyn FrameSource>> {
         if !self.pictures {
-            return Err(DataError::Missing {
-                layout: self.layout.name(),
+            return Err(DataError::NoPictures {
+                sequence: listing::file_name(&self.folder),
                 path: self.folder.clone(),
-                what: "this folder holds masks; there are no pictures with them".into(),
+                why: "holds masks alone; open the data set's folder instead".into(),
             });
         }
         Ok(Box::new(ImageFolder::from_files(self.files.clone())?))

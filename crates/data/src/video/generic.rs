@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::VideoOptions;
-use super::folders::{self, Entry, Folders};
+use super::folders::{self, Entry, Folders, Found};
+use crate::ReadOptions;
 use crate::dataset::VideoDataset;
 use crate::{DataError, Layout, Result, listing, sav};
 
@@ -29,23 +29,23 @@ pub(crate) fn pair(root: &Path) -> Option<(PathBuf, PathBuf)> {
 ///
 /// # Errors
 /// [`DataError::Missing`] if no form fits.
-pub(crate) fn open(root: &Path, options: &VideoOptions) -> Result<Box<dyn VideoDataset>> {
-    let entries = match pair(root) {
-        Some((frames, masks)) if listing::holds_pictures(&frames) => vec![Entry {
+pub(crate) fn open(root: &Path, options: &ReadOptions) -> Result<Box<dyn VideoDataset>> {
+    let found = match pair(root) {
+        Some((frames, masks)) if listing::holds_pictures(&frames) => Found::from(vec![Entry {
             name: listing::file_name(&std::path::absolute(root).map_err(DataError::read(root))?),
             frames: Some(frames),
             masks,
-        }],
+        }]),
         Some((frames, masks)) => folders::entries(Layout::Frames, &frames, &masks, None)?,
         None => nested(root)?,
     };
     let rule = options
         .labels
-        .unwrap_or_else(|| folders::guess_rule(&entries));
-    Ok(Box::new(Folders::new(Layout::Frames, root, entries, rule)))
+        .unwrap_or_else(|| folders::guess_rule(&found));
+    Ok(Box::new(Folders::new(Layout::Frames, root, found, rule)))
 }
 
-fn nested(root: &Path) -> Result<Vec<Entry>> {
+fn nested(root: &Path) -> Result<Found> {
     let mut entries = Vec::new();
     for name in listing::subfolders(root)? {
         if let Some((frames, masks)) = pair(&root.join(&name)) {
@@ -63,7 +63,7 @@ fn nested(root: &Path) -> Result<Vec<Entry>> {
             what: "and a folder `masks` beside it, here or in a folder for each sequence".into(),
         });
     }
-    Ok(entries)
+    Ok(Found::from(entries))
 }
 
 /// Reads a folder of masks alone (an `Annotations` folder, or results of any tool):
@@ -78,7 +78,7 @@ fn nested(root: &Path) -> Result<Vec<Entry>> {
 ///
 /// # Errors
 /// [`DataError::Missing`] if there are no masks.
-pub fn open_masks(root: impl AsRef<Path>, options: &VideoOptions) -> Result<Box<dyn VideoDataset>> {
+pub fn open_masks(root: impl AsRef<Path>, options: &ReadOptions) -> Result<Box<dyn VideoDataset>> {
     let root = root.as_ref();
     let holds_maps =
         |folder: &Path| listing::files(folder, &["png"]).is_ok_and(|files| !files.is_empty());
@@ -100,8 +100,9 @@ pub fn open_masks(root: impl AsRef<Path>, options: &VideoOptions) -> Result<Box<
     if entries.is_empty() {
         return sav::open_object_folders(root);
     }
+    let found = Found::from(entries);
     let rule = options
         .labels
-        .unwrap_or_else(|| folders::guess_rule(&entries));
-    Ok(Box::new(Folders::new(Layout::Frames, root, entries, rule)))
+        .unwrap_or_else(|| folders::guess_rule(&found));
+    Ok(Box::new(Folders::new(Layout::Frames, root, found, rule)))
 }

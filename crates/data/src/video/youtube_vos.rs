@@ -10,9 +10,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::VideoOptions;
 use super::folders::{Folders, Index, Listed, ListedObject};
 use super::mose::split_entries;
+use crate::ReadOptions;
 use crate::dataset::VideoDataset;
 use crate::{LabelRule, Layout, Result, listing};
 
@@ -37,15 +37,15 @@ struct MetaObject {
 ///
 /// # Errors
 /// If the split is not there or not unambiguous, or lacks a folder or its `meta.json`.
-pub(crate) fn open(root: &Path, options: &VideoOptions) -> Result<Box<dyn VideoDataset>> {
+pub(crate) fn open(root: &Path, options: &ReadOptions) -> Result<Box<dyn VideoDataset>> {
     let layout = Layout::YoutubeVos;
-    let (folder, entries) = split_entries(root, layout, options)?;
+    let (folder, found) = split_entries(root, layout, options)?;
     let meta: Meta = listing::read_json(
         &folder.join("meta.json"),
         "a YouTube-VOS index ({\"videos\": {name: {\"objects\": {number: {\"category\", \"frames\"}}}}})",
     )?;
     let rule = options.labels.unwrap_or(LabelRule::Objects);
-    let folders = Folders::new(layout, root, entries, rule).with_index(index(meta));
+    let folders = Folders::new(layout, root, found, rule).with_index(index(meta));
     Ok(Box::new(folders))
 }
 
