@@ -74,6 +74,8 @@ enum Command {
     Bench(commands::bench::Args),
     /// Look into data sets.
     Data(commands::data::Args),
+    /// Evaluate models and predictions with the benchmarks' own metrics.
+    Eval(commands::eval::Args),
     /// Look into checkpoint files, and convert them.
     Weights(commands::weights::Args),
     /// List the official models, and fetch them ahead of use.
@@ -111,6 +113,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Everything(args) => commands::everything::run(&args, &global),
         Command::Bench(args) => commands::bench::run(&args, &global),
         Command::Data(args) => commands::data::run(&args, &global),
+        Command::Eval(args) => commands::eval::run(&args, &global),
         Command::Weights(args) => commands::weights::run(&args, &global),
         Command::Models(args) => commands::models::run(&args, &global),
         Command::Doctor(args) => commands::doctor::run(&args, &global),
