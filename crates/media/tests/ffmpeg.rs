@@ -173,6 +173,33 @@ fn a_frame_cut_off_names_itself_whatever_the_exit_code() {
 }
 
 #[test]
+fn an_early_end_that_ffmpeg_only_mentions_is_an_error_too() {
+    let stage = Stage::new();
+    let probe = "echo avg_frame_rate=25/1; echo r_frame_rate=25/1; echo duration=";
+    let open = |messages: &str, seconds: &str| {
+        let mut tools = stage.tools(&format!("{SIX_FRAMES}; {messages}"));
+        tools.ffprobe = stage.program("ffprobe", &format!("{probe}{seconds}"));
+        FfmpegVideo::open_with(tools, &stage.video).unwrap()
+    };
+    let mut early = open("echo 'File ended prematurely' >&2", "10.0");
+    assert!(early.frame(5).unwrap().is_some());
+    let error = early.frame(6).unwrap_err();
+    assert!(
+        matches!(error, MediaError::Frame { frame: 6, .. }),
+        "{error}"
+    );
+    assert!(
+        error.to_string().contains("File ended prematurely"),
+        "{error}"
+    );
+    assert!(early.frame(0).unwrap().is_some());
+    // Neither a message nor a short video is one by itself.
+    let mut complete = open("echo 'something of no importance' >&2", "0.24");
+    assert!(complete.frame(6).unwrap().is_none());
+    assert!(open(":", "10.0").frame(6).unwrap().is_none());
+}
+
+#[test]
 fn a_file_that_ffmpeg_cannot_read_says_what_ffmpeg_said() {
     let stage = Stage::new();
     let refused = stage
