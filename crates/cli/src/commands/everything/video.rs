@@ -90,7 +90,8 @@ fn track(
             )));
         }
         if global.verbose && !found.is_empty() {
-            eprintln!("frame {index}: {} new objects", found.len());
+            let (new, all) = (found.len(), result.objects.len());
+            eprintln!("frame {index}: {all} objects, {new} of them new");
         }
         // Each object is marked where the click was that found it.
         let marks: Vec<(ObjectId, Vec<PromptMark>)> = found
