@@ -1,55 +1,42 @@
 //! Results of tracking: what every command that follows objects through a video writes.
+//!
+//! Frames are written as they come. The truth is `masklets.jsonl`, one line a frame; pictures
+//! are written beside it at once, and formats that want the whole video are made from it at the
+//! end. Nothing grows in memory. A run that is killed and resumed after a checkpoint ends with
+//! the same files as one that was not: the records are cut off there, files of later frames are
+//! removed, and what is encoded in pieces has a border there.
 
+mod args;
+mod export;
+mod logits;
+mod names;
+mod pictures;
 mod report;
+mod scene;
+mod sheet;
 
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use masklet::{FrameResult, ObjectId};
-use masklet_media::{Mask, OverlayObject, PromptMark, RgbImage, Rle, draw_overlay};
+use anyhow::{Context as _, anyhow};
+use masklet::{FrameResult, ObjectId, ObjectMask};
+use masklet_data::export::sav::Origin;
+use masklet_data::record::{FrameRecord, ObjectRecord, Order, RecordWriter, Records};
+use masklet_media::{FrameRate, Mask, PromptMark, RgbImage, Rle};
 
 use crate::Global;
 use crate::failure::Failure;
-use crate::output::{OutputFolder, is_numbered, print_json, print_line};
-use report::{FrameEntry, LogitsFile, Report};
+use crate::output::{OutputFolder, copy_file_to_stdout, print_line};
+use args::Format;
+pub(crate) use args::ResultArgs;
+use export::Exports;
+use names::{Kept, RECORDS, REPORT, UNFINISHED, is_result};
+use scene::{Scene, Sink};
 
-/// Frames between two checkpoints of a run. A checkpoint falls on a multiple of it.
+/// Frames between two checkpoints of a run. A checkpoint falls on a multiple of it, where
+/// encoded videos have a border too.
 pub(crate) const CHECKPOINT_INTERVAL: usize = 32;
-
-/// The report's name in the result folder.
-const REPORT: &str = "masklets.json";
-
-/// Which results are written, and where.
-#[derive(clap::Args)]
-pub(crate) struct ResultArgs {
-    /// Write no overlay pictures.
-    #[arg(long)]
-    no_overlay: bool,
-    /// Also write the logits: `<frame>/<id>/low_res_logits` (side × side) and
-    /// `<frame>/<id>/object_score`.
-    #[arg(long, value_name = "FILE.safetensors")]
-    logits: Option<PathBuf>,
-    /// Folder for the results; created if need be.
-    #[arg(short, long, value_name = "DIR")]
-    output: PathBuf,
-}
-
-impl ResultArgs {
-    /// The folder for the results.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.output
-    }
-
-    /// Whether pictures with the masks on them are wanted.
-    pub(crate) fn draws_overlay(&self) -> bool {
-        !self.no_overlay
-    }
-
-    /// The first flag that was given and says nothing to a command that works on a picture.
-    pub(crate) fn given_for_videos(&self) -> Option<&'static str> {
-        self.logits.as_ref().map(|_| "--logits")
-    }
-}
 
 /// The video and the model that results belong to.
 pub(crate) struct VideoInfo {
@@ -60,7 +47,9 @@ pub(crate) struct VideoInfo {
     /// Number of frames, if it is known.
     pub(crate) frame_count: Option<usize>,
     /// Frames a second, if the input says.
-    pub(crate) frame_rate: Option<f64>,
+    pub(crate) frame_rate: Option<FrameRate>,
+    /// Whether somebody prompted the objects, or a mask generator found them.
+    pub(crate) origin: Origin,
     /// The model's name.
     pub(crate) model: String,
     /// The checkpoint.
@@ -76,151 +65,225 @@ pub(crate) type FrameMarks = [(ObjectId, Vec<PromptMark>)];
 /// Writes results frame by frame.
 pub(crate) struct ResultWriter {
     folder: OutputFolder,
-    overlay: bool,
-    report: Report,
-    logits: Option<(PathBuf, LogitsFile)>,
-    low_res: usize,
+    video: VideoInfo,
+    records: RecordWriter,
+    records_path: PathBuf,
+    frames: usize,
+    sinks: Vec<Box<dyn Sink>>,
+    exports: Exports,
 }
 
 impl ResultWriter {
-    /// Prepares the output folder. `resume_at` is the number of frames that an earlier run
-    /// completed and this one continues after.
+    /// Prepares the output folder. `resume_at` is the number of frames that an earlier run had
+    /// completed at the checkpoint that this one continues from.
+    ///
+    /// # Errors
+    /// Wrong use if the background is no picture; a failure if the folder cannot be written, or
+    /// what is to be resumed is not there.
     pub(crate) fn create(
         args: &ResultArgs,
         video: VideoInfo,
         resume_at: Option<usize>,
     ) -> Result<Self, Failure> {
-        debug_assert!(resume_at.is_none());
+        let background = args.background.as_ref().map(args::BackgroundName::load);
+        let background = background.transpose().map_err(Failure::Usage)?;
+        let records_path = args.output.join(RECORDS);
+        if resume_at.is_some_and(|frames| frames > 0) && !args.output.join(UNFINISHED).is_dir() {
+            return Err(Failure::usage(anyhow!(
+                "there is nothing to resume in {}: the run there was complete, or its folder \
+                 `{UNFINISHED}` was removed; run the command without resuming",
+                args.output.display()
+            )));
+        }
+        let resumed = resume_at
+            .map(|frames| resume(&records_path, frames))
+            .transpose()
+            .with_context(|| format!("cannot resume {}", records_path.display()))?;
+        let (records, kept) = match resumed {
+            Some((writer, kept)) => (Some(writer), Some(kept)),
+            None => (None, None),
+        };
+        let folder = OutputFolder::prepare(&args.output, |name| match &kept {
+            Some((_, kept)) => is_result(name) && !kept.keeps(name),
+            None => is_result(name),
+        })?;
+        let records = match records {
+            Some(records) => records,
+            None => RecordWriter::create(&folder.file(RECORDS)?)
+                .with_context(|| format!("cannot write {}", records_path.display()))?,
+        };
+        let frames = kept.as_ref().map_or(0, |(_, kept)| kept.frames);
+
+        let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(sheet::Sheet::new(frames))];
+        if args.formats.contains(&Format::Png) {
+            sinks.push(Box::new(pictures::MaskFiles));
+        }
+        if args.formats.contains(&Format::Davis) {
+            sinks.push(Box::new(pictures::DavisFiles));
+        }
+        if !args.no_overlay && args.overlay.is_none() {
+            sinks.push(Box::new(pictures::OverlayFiles));
+        }
+        if args.cutout {
+            sinks.push(Box::new(pictures::Cutouts));
+        }
+        if let Some(background) = background {
+            sinks.push(Box::new(pictures::BackgroundFiles(background)));
+        }
+        if let Some(path) = &args.logits {
+            let resumed = kept.as_ref().map(|(records, _)| records);
+            sinks.push(Box::new(logits::LogitsFile::create(
+                &folder,
+                path,
+                video.low_res,
+                &records_path,
+                resumed,
+            )?));
+        }
         Ok(Self {
-            folder: OutputFolder::prepare(&args.output, is_result)?,
-            overlay: !args.no_overlay,
-            low_res: video.low_res,
-            report: Report::new(video),
-            logits: args
-                .logits
-                .as_ref()
-                .map(|path| (path.clone(), LogitsFile::default())),
+            exports: Exports::new(args),
+            folder,
+            video,
+            records,
+            records_path,
+            frames,
+            sinks,
         })
     }
 
-    /// Takes in the masks of a frame; `time` is its moment in the video.
+    /// Takes in the masks of a frame; `time` is its moment in the video. Frames follow one
+    /// another, forward or backward.
     pub(crate) fn add(
         &mut self,
         result: &FrameResult,
         picture: &RgbImage,
-        _time: Option<Duration>,
+        time: Option<Duration>,
         marks: &FrameMarks,
     ) -> Result<(), Failure> {
-        let frame = result.frame;
-        let masks: Vec<(ObjectId, Mask)> = result
-            .objects
-            .iter()
-            .map(|object| (object.id, object.mask()))
-            .collect();
-        for (id, mask) in &masks {
-            mask.save_png(self.folder.file(&format!("masks/{id}/{frame:05}.png"))?)?;
+        let scene = Scene::new(&self.folder, self.frames, result, picture, marks);
+        for sink in &mut self.sinks {
+            sink.add(&scene)?;
         }
-        if self.overlay {
-            let path = self.folder.file(&format!("overlay/{frame:05}.png"))?;
-            draw(picture, &masks, marks)?.save_png(path)?;
-        }
-        for (object, (_, mask)) in result.objects.iter().zip(&masks) {
-            let entry = FrameEntry {
-                frame,
-                segmentation: Rle::encode(mask),
-                occlusion_score: object.object_score,
-                area: mask.area(),
-            };
-            self.report.add(object.id, entry);
-        }
-        if let Some((_, logits)) = &mut self.logits {
-            logits.add(result);
-        }
-        self.report.frames_tracked += 1;
+        let objects = result.objects.iter().zip(&scene.masks);
+        let record = FrameRecord {
+            frame: result.frame,
+            time: time.map(|time| time.as_secs_f64()),
+            objects: objects
+                .map(|(object, (_, mask))| {
+                    let prompted = marks.iter().any(|(id, _)| *id == object.id);
+                    object_record(object, mask, prompted)
+                })
+                .collect(),
+        };
+        self.records
+            .add(&record)
+            .with_context(|| format!("cannot write {}", self.records_path.display()))?;
+        self.frames += 1;
         Ok(())
     }
 
     /// Makes everything that was added durable: a run that is killed afterwards can be resumed
-    /// here.
+    /// here, if the number of frames is a multiple of [`CHECKPOINT_INTERVAL`].
     pub(crate) fn checkpoint(&mut self) -> Result<(), Failure> {
+        for sink in &mut self.sinks {
+            sink.checkpoint()?;
+        }
+        self.records
+            .flush()
+            .with_context(|| format!("cannot write {}", self.records_path.display()))?;
         Ok(())
     }
 
     /// The number of frames taken in, those of an earlier run included.
     pub(crate) fn frames(&self) -> usize {
-        self.report.frames_tracked
+        self.frames
     }
 
-    /// Writes what is made of the whole video. `complete` says whether tracking reached its end.
+    /// Writes what is made of the whole video. `complete` says whether tracking reached its end;
+    /// if it did not, the run can still be resumed.
     pub(crate) fn finish(mut self, complete: bool) -> Result<Summary, Failure> {
-        self.report.complete = complete;
-        self.folder.write_json(REPORT, &self.report)?;
-        if let Some((path, logits)) = &self.logits {
-            logits.write(path, self.low_res)?;
+        self.checkpoint()?;
+        let records = Records::open(&self.records_path)
+            .with_context(|| format!("cannot read {}", self.records_path.display()))?;
+        self.folder.write_with(REPORT, |file| {
+            report::write(&self.video, complete, &records, file)
+        })?;
+        for sink in &mut self.sinks {
+            sink.finish(&self.folder)?;
+        }
+        self.exports.write(&self.folder, &self.video, &records)?;
+        if complete {
+            self.folder.remove(UNFINISHED, is_result)?;
         }
         Ok(Summary {
-            folder: self.folder.path().to_owned(),
-            report: self.report,
+            report: self.folder.path().join(REPORT),
+            records,
         })
+    }
+}
+
+/// Cuts the records off after the completed frames.
+fn resume(path: &std::path::Path, frames: usize) -> io::Result<(RecordWriter, (Records, Kept))> {
+    let writer = RecordWriter::resume(path, frames)?;
+    let records = Records::open(path)?;
+    let first = records.numbers(Order::Frame).next().unwrap_or_default();
+    let last = records.numbers(Order::Frame).last().unwrap_or_default();
+    let kept = Kept {
+        frames,
+        numbers: first..=last,
+    };
+    Ok((writer, (records, kept)))
+}
+
+fn object_record(object: &ObjectMask, mask: &Mask, prompted: bool) -> ObjectRecord {
+    ObjectRecord {
+        id: object.id,
+        segmentation: Rle::encode(mask),
+        occlusion_score: object.object_score,
+        area: mask.area(),
+        bbox: mask
+            .bounding_box()
+            .map_or([0; 4], |bounds| bounds.to_coco()),
+        stability_score: stability_score(&object.low_res_logits),
+        prompted,
+    }
+}
+
+/// Pixels with logits above 1 to pixels with logits above -1, as SAM's mask generator; 1 if there
+/// are none.
+fn stability_score(logits: &[f32]) -> f32 {
+    let above = |threshold: f32| logits.iter().filter(|&&logit| logit > threshold).count();
+    let (strict, generous) = (above(1.0), above(-1.0));
+    if generous == 0 {
+        1.0
+    } else {
+        strict as f32 / generous as f32
     }
 }
 
 /// What was written.
 pub(crate) struct Summary {
-    folder: PathBuf,
-    report: Report,
+    report: PathBuf,
+    records: Records,
 }
 
 impl Summary {
     /// Prints the report as JSON, or a few lines.
     pub(crate) fn print(&self, global: &Global) -> Result<(), Failure> {
         if global.json {
-            return print_json(&self.report);
+            return copy_file_to_stdout(&self.report);
         }
         if global.quiet {
             return Ok(());
         }
-        for object in self.report.objects() {
+        for object in self.records.objects() {
             print_line(&format!(
                 "object {}: visible on {} of {} frames",
                 object.id,
-                object.visible_frames(),
-                self.report.frames_tracked
+                object.visible_frames,
+                self.records.len()
             ))?;
         }
-        print_line(&format!("{}", self.folder.join(REPORT).display()))
+        print_line(&format!("{}", self.report.display()))
     }
-}
-
-/// Whether a file in a result folder is one that is written here.
-fn is_result(name: &str) -> bool {
-    let in_masks = name
-        .strip_prefix("masks/")
-        .and_then(|rest| rest.split_once('/'));
-    match in_masks {
-        Some((id, "")) => is_numbered(id, "", ""),
-        Some((id, file)) => is_numbered(id, "", "") && is_numbered(file, "", ".png"),
-        None => {
-            matches!(name, REPORT | "masks/" | "overlay/") || is_numbered(name, "overlay/", ".png")
-        }
-    }
-}
-
-fn draw(
-    picture: &RgbImage,
-    masks: &[(ObjectId, Mask)],
-    marks: &FrameMarks,
-) -> Result<RgbImage, Failure> {
-    let objects: Vec<OverlayObject<'_>> = masks
-        .iter()
-        .map(|(id, mask)| OverlayObject {
-            id: *id,
-            mask: Some(mask),
-            prompts: marks
-                .iter()
-                .find(|(prompted, _)| prompted == id)
-                .map_or(&[], |(_, marks)| marks),
-        })
-        .collect();
-    Ok(draw_overlay(picture, &objects)?)
 }

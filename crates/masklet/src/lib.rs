@@ -23,6 +23,8 @@
 //! fractions allowed. Misuse is an [`Error`] that says what was given and what is accepted.
 
 mod error;
+#[cfg(feature = "hub")]
+pub mod hub;
 mod everything_tracker;
 mod image_predictor;
 mod mask_generator;

@@ -8,6 +8,7 @@
 //! * [`FrameSource`]: frames of a video, decoded one at a time; [`open_video`] picks from a
 //!   folder ([`ImageFolder`]), a file ([`Mp4Video`], [`FfmpegVideo`]), and streams are
 //!   [`PictureStream`] and [`RawStream`];
+//! * [`video_writer`]: frames become an MP4 with H.264, in segments, so that a run can resume;
 //! * [`Mask`] and [`Rle`]: a binary mask, as PNG and as COCO run-length encoding;
 //! * [`boxes`]: overlap of boxes, and non-maximum suppression;
 //! * [`components`]: connected regions, for filling holes and dropping specks;
@@ -57,6 +58,7 @@ pub mod overlay;
 pub mod preprocess;
 mod rgb_image;
 pub mod rle;
+pub mod video_writer;
 mod yuv;
 
 pub use error::{MediaError, Result};

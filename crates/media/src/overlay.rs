@@ -47,6 +47,23 @@ pub enum PromptMark {
     },
 }
 
+impl PromptMark {
+    /// The mark on a picture that is scaled by `factor`.
+    pub fn scaled(self, factor: f32) -> Self {
+        match self {
+            Self::Point { x, y, positive } => Self::Point {
+                x: x * factor,
+                y: y * factor,
+                positive,
+            },
+            Self::Box { x0, y0, x1, y1 } => {
+                let [x0, y0, x1, y1] = [x0, y0, x1, y1].map(|side| side * factor);
+                Self::Box { x0, y0, x1, y1 }
+            }
+        }
+    }
+}
+
 /// How much of the object's colour is laid over its pixels.
 const TINT: f32 = 0.45;
 

@@ -13,6 +13,7 @@ use masklet::{
     BoxPrompt, Click, ConfidentMemory, Direction, DistractorAwareMemory, MemoryPolicy, ObjectId,
     Propagation, VideoOptions,
 };
+use masklet_data::export::sav::Origin;
 use masklet_media::{FrameSource, PromptMark};
 
 use crate::Global;
@@ -33,8 +34,10 @@ type Source = Box<dyn FrameSource>;
 
 /// Track objects through a video or a stream.
 ///
-/// Writes `masks/<id>/<frame>.png` (0/255), `overlay/<frame>.png` and masklets.json (COCO RLE,
-/// occlusion score and area for each object and frame) into the output folder, frame by frame.
+/// Writes into the output folder: `masks/<id>/<frame>.png` (0/255) or other formats (--format),
+/// `overlay/<frame>.png`, the contact sheet sheet.png, masklets.json (COCO RLE, occlusion score
+/// and area for each object and frame) and masklets.jsonl (the same, a line for each frame,
+/// written while frames are tracked).
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   One click on frame 0:
@@ -130,7 +133,8 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         path: args.input.path()?.clone(),
         dimensions: source.dimensions(),
         frame_count: source.frame_count(),
-        frame_rate: rate.or(source.frame_rate()).map(|rate| rate.per_second()),
+        frame_rate: rate.or(source.frame_rate()),
+        origin: Origin::Manual,
         model: model.name().to_owned(),
         weights: args.model.weights().cloned(),
         low_res: model.config().low_res(),

@@ -4,6 +4,8 @@ use std::io;
 
 use masklet_media::Mask;
 
+use crate::davis_colour;
+
 /// The largest id that a palette PNG can hold: 255 means void in DAVIS.
 pub const MAX_ID: u32 = 254;
 
@@ -48,20 +50,10 @@ pub fn encode(
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
     encoder.set_color(png::ColorType::Indexed);
     encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_palette((0..=255).flat_map(colour).collect::<Vec<u8>>());
+    encoder.set_palette((0..=255).flat_map(davis_colour).collect::<Vec<u8>>());
     encoder.set_compression(png::Compression::Fast);
     let mut writer = encoder.write_header()?;
     writer.write_image_data(&values)?;
     writer.finish()?;
     Ok(bytes)
-}
-
-/// The colour of a value in the palette of DAVIS and PASCAL VOC: the bits of the value are dealt
-/// out to red, green and blue in turn, most significant bit of the colour first.
-fn colour(value: u8) -> [u8; 3] {
-    let mut colour = [0; 3];
-    for bit in 0..8 {
-        colour[bit % 3] |= (value >> bit & 1) << (7 - bit / 3);
-    }
-    colour
 }

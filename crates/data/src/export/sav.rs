@@ -2,7 +2,7 @@
 //!
 //! `masklet[a][m]` is the run-length encoding of masklet `m` on annotated frame `a`, which is
 //! frame `a · step` of the video: the data set annotates every fourth frame of videos of 24
-//! frames a second, and its viewer expects that ([`STEP`]). Annotated frames go from the video's
+//! frames a second, and its viewer expects that ([`ANNOTATED_EVERY`](crate::sav::ANNOTATED_EVERY)). Annotated frames go from the video's
 //! first to its last; where nothing was tracked the mask is empty, as for a hidden object.
 
 use std::collections::BTreeMap;
@@ -13,9 +13,7 @@ use serde::Serialize;
 
 use super::{Streamed, VideoFacts};
 use crate::record::{FrameRecord, ObjectRecord, Order, Records};
-
-/// The data set annotates one in this many frames.
-pub const STEP: usize = 4;
+use crate::sav::SavAnnotations;
 
 /// The data set's frames a second, taken where the video does not tell its own.
 pub const FRAME_RATE: f64 = 24.0;
@@ -24,8 +22,7 @@ pub const FRAME_RATE: f64 = 24.0;
 const UNKNOWN: &str = "Unknown";
 
 /// Where masklets come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// Somebody prompted the objects. Stability scores are null, as in the data set.
     Manual,
@@ -33,54 +30,22 @@ pub enum Origin {
     Auto,
 }
 
-/// The fields in the data set's order. Sizes are in pixels or shares of the frame, means over
-/// the annotated frames on which the masklet is visible.
-#[derive(Serialize)]
-struct Sav<M, S> {
-    video_id: String,
-    /// Seconds.
-    video_duration: f64,
-    video_frame_count: f64,
-    video_height: f64,
-    video_width: f64,
-    /// Pixels of a frame.
-    video_resolution: f64,
-    video_environment: &'static str,
-    video_split: &'static str,
-    masklet: M,
-    masklet_id: Vec<u32>,
-    masklet_size_rel: Vec<f64>,
-    masklet_size_abs: Vec<f64>,
-    masklet_size_bucket: Vec<Bucket>,
-    masklet_visibility_changes: Vec<u32>,
-    /// In annotated frames.
-    masklet_first_appeared_frame: Vec<f64>,
-    masklet_frame_count: Vec<usize>,
-    masklet_edited_frame_count: Vec<u32>,
-    masklet_type: Vec<Origin>,
-    masklet_stability_score: S,
-    masklet_num: usize,
-}
-
-/// Classes of size, with COCO's limits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Bucket {
-    /// Under 32² pixels.
-    Small,
-    /// Under 96² pixels.
-    Medium,
-    /// More.
-    Large,
-}
-
-impl Bucket {
-    fn of(pixels: f64) -> Self {
-        match pixels {
-            p if p < 32.0 * 32.0 => Self::Small,
-            p if p < 96.0 * 96.0 => Self::Medium,
-            _ => Self::Large,
+impl Origin {
+    /// The data set's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Auto => "auto",
         }
+    }
+}
+
+/// The data set's class of a mean area in pixels, with COCO's limits.
+fn size_bucket(pixels: f64) -> &'static str {
+    match pixels {
+        p if p < 32.0 * 32.0 => "small",
+        p if p < 96.0 * 96.0 => "medium",
+        _ => "large",
     }
 }
 
@@ -88,11 +53,11 @@ impl Bucket {
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Totals {
     area: u64,
-    visible: u32,
-    changes: u32,
+    visible: u64,
+    changes: u64,
     first: Option<usize>,
     shown: bool,
-    edited: u32,
+    edited: u64,
 }
 
 impl Totals {
@@ -114,7 +79,7 @@ impl Totals {
     }
 
     fn mean_area(&self) -> f64 {
-        self.area as f64 / f64::from(self.visible.max(1))
+        self.area as f64 / self.visible.max(1) as f64
     }
 }
 
@@ -159,27 +124,30 @@ pub fn write(
         let score = |id| objects.get(id).map_or(1.0, |object| object.stability_score);
         Ok(ids.iter().map(score).collect::<Vec<f32>>())
     });
-    let content = Sav {
+    let content = SavAnnotations {
         video_id: video.name.clone(),
         video_duration: frames as f64 / video.frame_rate.unwrap_or(FRAME_RATE),
         video_frame_count: frames as f64,
         video_height: f64::from(height),
         video_width: f64::from(width),
         video_resolution: pixels,
-        video_environment: UNKNOWN,
-        video_split: UNKNOWN,
+        video_environment: UNKNOWN.to_owned(),
+        video_split: UNKNOWN.to_owned(),
         masklet: Streamed::new(masklet),
         masklet_size_rel: sizes.iter().map(|size| size / pixels).collect(),
-        masklet_size_bucket: sizes.iter().copied().map(Bucket::of).collect(),
+        masklet_size_bucket: sizes
+            .iter()
+            .map(|&size| size_bucket(size).to_owned())
+            .collect(),
         masklet_size_abs: sizes,
         masklet_visibility_changes: totals.iter().map(|t| t.changes).collect(),
         masklet_first_appeared_frame: totals
             .iter()
             .map(|t| t.first.unwrap_or_default() as f64)
             .collect(),
-        masklet_frame_count: vec![annotated; ids.len()],
+        masklet_frame_count: vec![annotated as u64; ids.len()],
         masklet_edited_frame_count: totals.iter().map(|t| t.edited).collect(),
-        masklet_type: vec![origin; ids.len()],
+        masklet_type: vec![origin.name().to_owned(); ids.len()],
         masklet_stability_score: match origin {
             Origin::Manual => Stability::Manual(vec![None; ids.len()]),
             Origin::Auto => Stability::Auto(Streamed::new(stability)),
@@ -236,7 +204,7 @@ fn count(records: &Records, ids: &[u32], step: usize, annotated: usize) -> io::R
     for record in records.frames(Order::Frame) {
         let objects = by_id(record?);
         for (totals, id) in totals.iter_mut().zip(ids) {
-            totals.edited += u32::from(objects.get(id).is_some_and(|object| object.prompted));
+            totals.edited += u64::from(objects.get(id).is_some_and(|object| object.prompted));
         }
     }
     Ok(totals)
