@@ -67,7 +67,10 @@ fn a_second_run_leaves_nothing_of_the_first() {
     let input = "everything/picture.png";
     succeeded(&everything(&run, input, &ALL_OF_NINE_CLICKS));
     assert!(run.path("out/masks/0026.png").exists());
-    let fewer = [&ALL_OF_NINE_CLICKS[..], &["--multimask-output", "false", "--no-overlay"]];
+    let fewer = [
+        &ALL_OF_NINE_CLICKS[..],
+        &["--multimask-output", "false", "--no-overlay"],
+    ];
     succeeded(&everything(&run, input, &fewer.concat()));
     assert_eq!(annotations(&run.json("out/masks.json")).len(), 9);
     assert!(!run.path("out/masks/0009.png").exists());
@@ -88,9 +91,8 @@ fn the_output_mode_changes_the_form_of_masks_and_nothing_else() {
     }
     assert!(forms[0]["counts"].is_string());
     assert!(forms[1]["counts"].is_array());
-    let [compressed, lengths] = [0, 1].map(|form| -> Rle {
-        serde_json::from_value(forms[form].clone()).unwrap()
-    });
+    let [compressed, lengths] =
+        [0, 1].map(|form| -> Rle { serde_json::from_value(forms[form].clone()).unwrap() });
     assert_eq!(compressed, lengths);
     let mask = compressed.decode();
     let rows = forms[2].as_array().unwrap();
@@ -105,7 +107,11 @@ fn the_output_mode_changes_the_form_of_masks_and_nothing_else() {
 #[test]
 fn points_can_be_given_for_each_layer() {
     let run = Run::new();
-    fs::write(run.path("points.json"), "[[[0.5, 0.5], [0.1, 0.9]], [[0.5, 0.5]]]").unwrap();
+    fs::write(
+        run.path("points.json"),
+        "[[[0.5, 0.5], [0.1, 0.9]], [[0.5, 0.5]]]",
+    )
+    .unwrap();
     let flags = [
         &ALL_OF_NINE_CLICKS[2..],
         &["--point-grids", "points.json", "--crop-n-layers", "1"],
@@ -119,7 +125,10 @@ fn points_can_be_given_for_each_layer() {
         .collect();
     // Three masks of each of two clicks; those of the crops may be cut off by their edges.
     assert_eq!(of_the_whole.len(), 6);
-    assert_eq!(of_the_whole[0]["point_coords"][0].as_array().unwrap().len(), 2);
+    assert_eq!(
+        of_the_whole[0]["point_coords"][0].as_array().unwrap().len(),
+        2
+    );
 }
 
 #[test]
@@ -129,7 +138,10 @@ fn a_picture_without_masks_says_what_to_do() {
     let output = everything(&run, "everything/picture.png", &flags);
     succeeded(&output);
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.contains("nothing was found") && said.contains("--pred-iou-thresh"), "{said}");
+    assert!(
+        said.contains("nothing was found") && said.contains("--pred-iou-thresh"),
+        "{said}"
+    );
     assert!(annotations(&run.json("out/masks.json")).is_empty());
 }
 
@@ -139,23 +151,53 @@ fn values_out_of_range_name_the_flag_and_what_is_accepted() {
     let refused = |flags: &[&str], words: &[&str]| {
         failed(&everything(&run, "everything/picture.png", flags), 2, words);
     };
-    refused(&["--points-per-side", "0"], &["--points-per-side is 0", "1 to 1024"]);
-    refused(&["--points-per-batch", "0"], &["--points-per-batch", "1 or more"]);
-    refused(&["--pred-iou-thresh", "1.2"], &["--pred-iou-thresh is 1.2", "0 to 1"]);
-    refused(&["--stability-score-thresh", "-1"], &["--stability-score-thresh", "0 to 1"]);
-    refused(&["--stability-score-offset=-1"], &["--stability-score-offset", "0 or more"]);
-    refused(&["--mask-threshold", "nan"], &["--mask-threshold", "finite"]);
+    refused(
+        &["--points-per-side", "0"],
+        &["--points-per-side is 0", "1 to 1024"],
+    );
+    refused(
+        &["--points-per-batch", "0"],
+        &["--points-per-batch", "1 or more"],
+    );
+    refused(
+        &["--pred-iou-thresh", "1.2"],
+        &["--pred-iou-thresh is 1.2", "0 to 1"],
+    );
+    refused(
+        &["--stability-score-thresh", "-1"],
+        &["--stability-score-thresh", "0 to 1"],
+    );
+    refused(
+        &["--stability-score-offset=-1"],
+        &["--stability-score-offset", "0 or more"],
+    );
+    refused(
+        &["--mask-threshold", "nan"],
+        &["--mask-threshold", "finite"],
+    );
     refused(&["--box-nms-thresh", "7"], &["--box-nms-thresh", "0 to 1"]);
-    refused(&["--crop-nms-thresh", "7"], &["--crop-nms-thresh", "0 to 1"]);
+    refused(
+        &["--crop-nms-thresh", "7"],
+        &["--crop-nms-thresh", "0 to 1"],
+    );
     refused(&["--crop-n-layers", "9"], &["--crop-n-layers", "0 to 8"]);
-    refused(&["--crop-overlap-ratio", "1"], &["--crop-overlap-ratio", "0 to below 1"]);
+    refused(
+        &["--crop-overlap-ratio", "1"],
+        &["--crop-overlap-ratio", "0 to below 1"],
+    );
     let flag = "--crop-n-points-downscale-factor";
     refused(&[flag, "0"], &[flag, "1 or more"]);
     refused(&["--region-removal", "masks"], &["--min-mask-region-area"]);
     fs::write(run.path("points.json"), "[[[0.5, 1.5]]]").unwrap();
-    refused(&["--point-grids", "points.json"], &["--point-grids", "1.5", "below 1"]);
+    refused(
+        &["--point-grids", "points.json"],
+        &["--point-grids", "1.5", "below 1"],
+    );
     fs::write(run.path("points.json"), "{}").unwrap();
-    refused(&["--point-grids", "points.json"], &["points.json", "[[[0.5, 0.5]]]"]);
+    refused(
+        &["--point-grids", "points.json"],
+        &["points.json", "[[[0.5, 0.5]]]"],
+    );
     refused(&["--every", "5"], &["--every is for videos"]);
     refused(&["--fps", "5"], &["--fps is for videos"]);
     let refused = |flags: &[&str], words: &[&str]| {
@@ -164,7 +206,10 @@ fn values_out_of_range_name_the_flag_and_what_is_accepted() {
     refused(&["--min-uncovered", "2"], &["--min-uncovered", "0 to 1"]);
     refused(&["--max-iou", "nan"], &["--max-iou", "0 to 1"]);
     refused(&["--max-objects", "0"], &["--max-objects"]);
-    refused(&["--output-mode", "coco_rle"], &["--output-mode is for pictures"]);
+    refused(
+        &["--output-mode", "coco_rle"],
+        &["--output-mode is for pictures"],
+    );
     assert!(!run.path("out").exists(), "wrong use leaves no folder");
 }
 

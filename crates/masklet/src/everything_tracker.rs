@@ -3,6 +3,7 @@
 mod novelty;
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
 
 use masklet_media::{Mask, RgbImage};
 
@@ -125,55 +126,54 @@ impl EverythingTracker {
     /// # Errors
     /// As [`StreamTracker::push`].
     pub fn push(&mut self, picture: RgbImage) -> Result<EverythingFrame> {
-        self.push_with(picture, || ())
-    }
-
-    /// [`Self::push`], calling `after_batch` after each batch of points of the generator.
-    ///
-    /// # Errors
-    /// As [`Self::push`].
-    pub fn push_with(
-        &mut self,
-        picture: RgbImage,
-        after_batch: impl FnMut(),
-    ) -> Result<EverythingFrame> {
-        let proposals = match self.room() {
-            0 => Vec::new(),
-            _ if !self.is_due() => Vec::new(),
-            _ => self.generator.generate_with(&picture, after_batch)?,
+        let due = self.is_due() && self.room() > 0;
+        let proposals = if due {
+            self.generator.generate(&picture)?
+        } else {
+            Vec::new()
         };
         let result = self.tracker.push(picture)?;
-        let tracked: Vec<Mask> = result.objects.iter().map(|object| object.mask()).collect();
-        let found: Vec<(ObjectId, MaskRecord)> =
-            new_objects(proposals, &tracked, &self.options, self.room())?
-                .into_iter()
-                .zip(self.next_id..)
-                .map(|(record, id)| (id, record))
-                .collect();
-        self.next_id += found.len() as ObjectId;
-        if found.is_empty() {
+        let new = self.new_among(proposals, &result)?;
+        if new.is_empty() {
+            let found = Vec::new();
             return Ok(EverythingFrame { result, found });
         }
-        let masks: Vec<Mask> = found.iter().map(|(_, record)| record.mask()).collect();
-        let added: Vec<(ObjectId, &Mask)> = found.iter().map(|(id, _)| *id).zip(&masks).collect();
+        let ids = self.unused_ids(new.len());
+        let masks: Vec<Mask> = new.iter().map(MaskRecord::mask).collect();
+        let added: Vec<(ObjectId, &Mask)> = ids.clone().zip(&masks).collect();
         Ok(EverythingFrame {
             result: self.tracker.add_masks(&added)?,
-            found,
+            found: ids.zip(new).collect(),
         })
     }
 
-    /// The tracker, to correct or remove objects on the current frame.
+    fn new_among(
+        &self,
+        proposals: Vec<MaskRecord>,
+        result: &FrameResult,
+    ) -> Result<Vec<MaskRecord>> {
+        if proposals.is_empty() {
+            return Ok(proposals);
+        }
+        let tracked: Vec<Mask> = result.objects.iter().map(|object| object.mask()).collect();
+        new_objects(proposals, &tracked, &self.options, self.room())
+    }
+
+    /// Numbers that no object ever had, those that were added by hand included.
+    fn unused_ids(&mut self, count: usize) -> Range<ObjectId> {
+        let by_hand = self.tracker.objects().into_iter().max();
+        let first = by_hand.map_or(0, |id| id + 1).max(self.next_id);
+        self.next_id = first + count as ObjectId;
+        first..self.next_id
+    }
+
+    /// The tracker, to add, correct or remove objects on the current frame.
     pub fn tracker(&mut self) -> &mut StreamTracker {
         &mut self.tracker
     }
 
-    /// The generator.
-    pub fn generator(&self) -> &MaskGenerator {
-        &self.generator
-    }
-
     /// Whether objects are looked for on the frame that is pushed next.
-    pub fn is_due(&self) -> bool {
+    fn is_due(&self) -> bool {
         let frame = self.tracker.frames_seen();
         frame == 0 || self.options.every.is_some_and(|every| frame % every == 0)
     }

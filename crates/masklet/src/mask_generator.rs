@@ -172,19 +172,31 @@ impl MaskGenerator {
             .iter()
             .flat_map(|&click| std::iter::repeat_n(click, masks))
             .collect();
-        if !self.options.use_m2m {
-            return self.worth_keeping(view, &decoded, &clicks);
+        if self.options.use_m2m {
+            self.refined(view, decoded, &clicks)
+        } else {
+            self.worth_keeping(view, &decoded, &clicks)
         }
-        // Each mask, good or bad, is a prompt together with its click.
-        let mut found = Vec::new();
-        let refinements: Vec<ImagePrompt> = (0..prompts.len())
+    }
+
+    /// The masks worth keeping when each, good or bad, has been refined with itself and its click
+    /// as prompts.
+    fn refined(
+        &self,
+        view: &View<'_>,
+        decoded: Decoded,
+        clicks: &[Click],
+    ) -> Result<Vec<Candidate>> {
+        let objects = clicks.len() / decoded.masks();
+        let prompts: Vec<ImagePrompt> = (0..objects)
             .flat_map(|object| as_prompts(decoded.logits_of(object)))
-            .zip(&clicks)
+            .zip(clicks)
             .map(|(logits, &click)| prompt(click).with_mask_logits(logits))
             .collect();
         drop(decoded);
         let batch = self.options.points_per_batch;
-        for (prompts, clicks) in refinements.chunks(batch).zip(clicks.chunks(batch)) {
+        let mut found = Vec::new();
+        for (prompts, clicks) in prompts.chunks(batch).zip(clicks.chunks(batch)) {
             let refined = view.predictor.decode(0, prompts, MaskChoice::Single)?;
             found.extend(self.worth_keeping(view, &refined, clicks)?);
         }

@@ -108,6 +108,23 @@ fn there_are_never_more_objects_than_allowed() {
 }
 
 #[test]
+fn an_object_added_by_hand_keeps_its_number() {
+    let model = model();
+    let options = discovery(1, 0);
+    let mut tracker = EverythingTracker::new(&model, generator(&model, 0.5), options).unwrap();
+    let mut frames = frames(4).into_iter();
+    let first = tracker.push(frames.next().unwrap()).unwrap().found;
+    let corner = Mask::from_fn(208, 152, |x, y| x > 190 && y > 140);
+    tracker.tracker().add_mask(100, &corner).unwrap();
+    let ids: Vec<u32> = frames
+        .flat_map(|frame| tracker.push(frame).unwrap().found)
+        .map(|(id, _)| id)
+        .collect();
+    assert!(first.iter().all(|(id, _)| *id < 100));
+    assert!(!ids.is_empty() && ids[0] == 101, "{ids:?}");
+}
+
+#[test]
 fn a_video_without_objects_has_empty_frames() {
     let model = model();
     let generator = generator(&model, 1.0);

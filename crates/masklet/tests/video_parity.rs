@@ -3,7 +3,6 @@
 
 mod common;
 
-
 use burn::tensor::{Device, Tensor, TensorData};
 use common::{Comparison, FAMILIES, Reference, bounds, config, every_2nd, fixture, json, model_of};
 use masklet::{

@@ -18,6 +18,9 @@ use options::{DiscoveryArgs, GeneratorArgs};
 const NOTHING_FOUND: &str = "nothing was found; lower --pred-iou-thresh or \
     --stability-score-thresh to get masks that the model is less sure of";
 
+const INPUT_HELP: &str = "A picture; or a video: a file, a folder of images (one a frame), or `-` \
+    for frames on standard input";
+
 /// Find everything on a picture, or in a video and track it.
 ///
 /// Of a picture, writes masks.json (the records of the reference's automatic mask generator, in
@@ -25,6 +28,7 @@ const NOTHING_FOUND: &str = "nothing was found; lower --pred-iou-thresh or \
 /// a video, what `masklet video` writes: the masks of the first frame become objects that are
 /// tracked, and every so many frames what is new is added to them.
 #[derive(clap::Args)]
+#[command(mut_arg("input", |input| input.help(INPUT_HELP).long_help(INPUT_HELP)))]
 #[command(after_help = "Examples:
   A picture:
     masklet everything truck.jpg --weights sam2.1_hiera_tiny.pt -o out/

@@ -13,7 +13,7 @@ use crate::Global;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::progress::Progress;
-use crate::results::{ResultWriter, VideoInfo};
+use crate::results::{CHECKPOINT_INTERVAL, ResultWriter, VideoInfo};
 
 /// How tracking ended without an error.
 enum Ended {
@@ -90,7 +90,8 @@ fn track(
             )));
         }
         if global.verbose && !found.is_empty() {
-            eprintln!("frame {index}: {} new objects", found.len());
+            let (new, all) = (found.len(), result.objects.len());
+            eprintln!("frame {index}: {all} objects, {new} of them new");
         }
         // Each object is marked where the click was that found it.
         let marks: Vec<(ObjectId, Vec<PromptMark>)> = found
@@ -106,6 +107,9 @@ fn track(
             .or(source.presentation_time(index));
         let picture = tracker.tracker().picture()?;
         results.add(&result, &picture, time, &marks)?;
+        if results.frames().is_multiple_of(CHECKPOINT_INTERVAL) {
+            results.checkpoint()?;
+        }
         progress.step();
     }
     progress.finish();
