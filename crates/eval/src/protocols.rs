@@ -2,4 +2,4 @@
 
 mod score;
 
-pub use score::{Missing, Outcome, SequenceFailure, score_predictions};
+pub use score::{Outcome, SequenceFailure, score_predictions};

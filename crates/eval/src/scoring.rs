@@ -4,6 +4,6 @@ mod rules;
 mod sequence;
 mod summary;
 
-pub use rules::{Rules, Void};
+pub use rules::{Missing, Rules, Void};
 pub use sequence::{FrameScore, ObjectScore, Scoring, SequenceScore, score_sequence};
 pub use summary::{SeenUnseen, Summary};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use masklet_data::{FrameAnnotation, LabelMap, LabelRule};
 use masklet_eval::metrics::Statistics;
-use masklet_eval::scoring::{ObjectScore, Rules, Scoring, SequenceScore, Void, score_sequence};
+use masklet_eval::scoring::{Missing, ObjectScore, Rules, Scoring, SequenceScore, Void, score_sequence};
 use masklet_media::Rle;
 use serde::Deserialize;
 
@@ -56,7 +56,7 @@ impl Case {
             .map(|map| FrameAnnotation::from_labels(map, labels))
             .collect();
         let frames: Vec<usize> = (0..self.frames).collect();
-        let scoring = Scoring { frames: &frames, rules, void, listed: None };
+        let scoring = Scoring { frames: &frames, rules, void, missing: Missing::Error, listed: None };
         score_sequence(
             &self.name,
             scoring,

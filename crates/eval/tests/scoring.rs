@@ -1,7 +1,7 @@
 //! Which frames and objects count, and what is refused.
 
 use masklet_data::{FrameAnnotation, LabelMap, LabelRule, ObjectInfo};
-use masklet_eval::scoring::{Rules, Scoring, SequenceScore, Summary, Void, score_sequence};
+use masklet_eval::scoring::{Missing, Rules, Scoring, SequenceScore, Summary, Void, score_sequence};
 use masklet_eval::{Error, Result};
 
 /// A picture of 8x8 with a square of each label.
@@ -20,7 +20,7 @@ fn score(
     predicted: &[Option<&[u16]>],
 ) -> Result<SequenceScore> {
     let frames: Vec<usize> = (0..truth.len()).collect();
-    let scoring = Scoring { frames: &frames, rules, void: Void::Background, listed };
+    let scoring = Scoring { frames: &frames, rules, void: Void::Background, missing: Missing::Error, listed };
     score_sequence(
         "clip",
         scoring,
@@ -82,7 +82,7 @@ fn lvos_scores_the_first_listed_frame_too() {
 #[test]
 fn predictions_of_another_size_are_refused_with_both_sizes() {
     let frames = [0, 1, 2];
-    let scoring = Scoring { frames: &frames, rules: Rules::Davis, void: Void::Background, listed: None };
+    let scoring = Scoring { frames: &frames, rules: Rules::Davis, void: Void::Background, missing: Missing::Error, listed: None };
     let small = FrameAnnotation::from_labels(LabelMap::from_fn(4, 8, |_, _| 1), LabelRule::Objects);
     let result = score_sequence("clip", scoring, |_| Ok(frame(&[1])), |_| Ok(Some(small.clone())));
     let message = result.unwrap_err().to_string();

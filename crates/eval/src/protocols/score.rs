@@ -2,22 +2,12 @@
 
 use std::collections::HashMap;
 
-use masklet_data::{FrameAnnotation, LabelMap, LabelRule, Sequence, VideoDataset};
+use masklet_data::{FrameAnnotation, Sequence, VideoDataset};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::scoring::{Rules, Scoring, SequenceScore, Void, score_sequence};
-
-/// What a scored frame without prediction is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Missing {
-    /// An error, as in the official evaluators.
-    #[default]
-    Error,
-    /// A frame on which nothing was found.
-    Empty,
-}
+use crate::scoring::{Missing, Rules, Scoring, SequenceScore, Void, score_sequence};
 
 /// A sequence that could not be evaluated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,16 +87,13 @@ fn score_one(
         frames: truth.annotated_frames(),
         rules,
         void,
+        missing,
         listed,
     };
     let prediction = |frame: usize| -> Result<Option<FrameAnnotation>> {
-        let found = match by_name.get(&truth.frame_name(frame)) {
-            Some(&frame) => predicted.annotation(frame)?,
-            None => None,
-        };
-        match (found, missing) {
-            (None, Missing::Empty) => Ok(Some(nothing(&annotation(truth, frame)?)?)),
-            (found, _) => Ok(found),
+        match by_name.get(&truth.frame_name(frame)) {
+            Some(&frame) => Ok(predicted.annotation(frame)?),
+            None => Ok(None),
         }
     };
     score_sequence(truth.name(), scoring, |frame| annotation(truth, frame), prediction)
@@ -115,11 +102,4 @@ fn score_one(
 /// What is annotated on a frame that is known to be annotated.
 pub(crate) fn annotation(truth: &dyn Sequence, frame: usize) -> Result<FrameAnnotation> {
     Ok(truth.annotation(frame)?.unwrap_or_else(|| FrameAnnotation::from_masks((0, 0), Vec::new())))
-}
-
-/// A frame of the same size on which nothing is.
-fn nothing(like: &FrameAnnotation) -> Result<FrameAnnotation> {
-    let (width, height) = like.dimensions();
-    let map = LabelMap::from_fn(width, height, |_, _| 0);
-    Ok(FrameAnnotation::from_labels(map, LabelRule::Objects))
 }

@@ -35,6 +35,16 @@ pub enum Void {
     Ignored,
 }
 
+/// What a scored frame without prediction is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Missing {
+    /// An error, as in the official evaluators.
+    #[default]
+    Error,
+    /// A frame on which nothing was found.
+    Empty,
+}
+
 impl Rules {
     /// The rules by which the benchmark of a layout is scored.
     pub fn of(layout: Layout) -> Self {

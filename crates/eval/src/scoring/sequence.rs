@@ -6,7 +6,7 @@ use masklet_data::{FrameAnnotation, ObjectInfo};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Rules, Void};
+use super::{Missing, Rules, Void};
 use crate::metrics::{
     BOUNDARY_TOLERANCE, BitMask, Statistics, boundary_accuracy, region_similarity,
 };
@@ -88,6 +88,8 @@ pub struct Scoring<'a> {
     pub rules: Rules,
     /// What happens to void pixels.
     pub void: Void,
+    /// What a scored frame without prediction is.
+    pub missing: Missing,
     /// What the data set itself says of its objects, if it has such an index.
     pub listed: Option<&'a [ObjectInfo]>,
 }
@@ -103,21 +105,25 @@ pub struct Scoring<'a> {
 /// [`Error::NothingToScore`] if the rules leave no object.
 pub fn score_sequence(
     name: &str,
-    Scoring { frames, rules, void, listed }: Scoring<'_>,
+    scoring: Scoring<'_>,
     truth: impl Fn(usize) -> Result<FrameAnnotation> + Sync,
     predicted: impl Fn(usize) -> Result<Option<FrameAnnotation>> + Sync,
 ) -> Result<SequenceScore> {
+    let Scoring { frames, rules, void, missing, listed } = scoring;
     let pairs: Vec<FramePair> = frames
         .par_iter()
-        .map(|&frame| match (truth(frame)?, predicted(frame)?) {
-            (truth, Some(predicted)) => FramePair::score(name, frame, &truth, &predicted, void),
-            (truth, None) => Ok(FramePair::of_truth(&truth)),
+        .map(|&frame| {
+            let truth = truth(frame)?;
+            let nothing = || FrameAnnotation::from_masks(truth.dimensions(), Vec::new());
+            let predicted = predicted(frame)?.unwrap_or_else(nothing);
+            FramePair::score(name, frame, &truth, &predicted, void)
         })
         .collect::<Result<_>>()?;
     let timeline = Timeline {
         name,
         frames,
         pairs: &pairs,
+        missing,
         listed,
     };
     let mut notes = timeline.notes(rules);
@@ -171,18 +177,6 @@ const ABSENT: PairScore = PairScore {
 };
 
 impl FramePair {
-    fn of_truth(truth: &FrameAnnotation) -> Self {
-        let present = PairScore {
-            present: true,
-            ..ABSENT
-        };
-        Self {
-            objects: truth.object_ids().into_iter().map(|id| (id, present)).collect(),
-            annotated: spoken_of(truth),
-            predicted: Some(BTreeSet::new()),
-        }
-    }
-
     fn score(
         sequence: &str,
         frame: usize,
@@ -250,29 +244,26 @@ struct Timeline<'a> {
     name: &'a str,
     frames: &'a [usize],
     pairs: &'a [FramePair],
+    missing: Missing,
     listed: Option<&'a [ObjectInfo]>,
 }
 
 impl Timeline<'_> {
     /// The objects that may be scored.
     fn objects(&self, rules: Rules) -> Vec<u32> {
-        let present = || self.pairs.iter().flat_map(|pair| &pair.objects);
+        let present = |pairs: &[FramePair]| -> BTreeSet<u32> {
+            let objects = pairs.iter().flat_map(|pair| &pair.objects);
+            objects.filter(|(_, score)| score.present).map(|(&id, _)| id).collect()
+        };
         match (rules, self.listed) {
             (Rules::Davis, _) => {
-                let first = self.pairs.first().map(|pair| pair.objects.keys());
-                let highest = first.into_iter().flatten().max().copied().unwrap_or(0);
-                (1..=highest).collect()
+                let first = self.pairs.get(..1).unwrap_or_default();
+                (1..=present(first).last().copied().unwrap_or(0)).collect()
             }
             (Rules::YoutubeVos | Rules::Lvos, Some(listed)) => {
                 listed.iter().map(|object| object.id).collect()
             }
-            _ => {
-                let ids: BTreeSet<u32> = present()
-                    .filter(|(_, score)| score.present)
-                    .map(|(&id, _)| id)
-                    .collect();
-                ids.into_iter().collect()
-            }
+            _ => present(self.pairs).into_iter().collect(),
         }
     }
 
@@ -317,7 +308,9 @@ impl Timeline<'_> {
 
     fn object(&self, id: u32, positions: &[usize]) -> Result<ObjectScore> {
         let missing = |&&position: &&usize| !self.pairs[position].is_predicted(id);
-        if let Some(&position) = positions.iter().find(missing) {
+        if let Some(&position) = positions.iter().find(missing)
+            && self.missing == Missing::Error
+        {
             return Err(Error::MissingPrediction {
                 sequence: self.name.to_owned(),
                 object: id,

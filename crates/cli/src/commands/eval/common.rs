@@ -7,7 +7,7 @@ use masklet_data::DataError;
 use masklet_eval::Error;
 use masklet_eval::protocols::SequenceFailure;
 use masklet_eval::report::{
-    DataDescription, FORMAT, Machine, ModelDescription, Protocol, Report, Row, Table,
+    DataDescription, FORMAT, Machine, Protocol, Report, Row, Table,
 };
 use masklet_eval::scoring::Rules;
 use masklet_media::atomic;

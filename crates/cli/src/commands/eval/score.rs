@@ -1,14 +1,14 @@
 //! `masklet eval score`: predictions of any tool against annotations.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use anyhow::anyhow;
-use masklet_data::{VideoDataset, VideoOptions, open_masks};
-use masklet_eval::protocols::{Missing, Outcome, score_predictions};
+use masklet_data::{Dataset, Layout, ReadOptions, VideoDataset, open, open_masks};
+use masklet_eval::protocols::{Outcome, score_predictions};
 use masklet_eval::report::{DataDescription, Protocol, Row};
-use masklet_eval::scoring::{Rules, Summary, Void};
+use masklet_eval::scoring::{Missing, Rules, Summary, Void};
 
 use super::common::{Reporting, RulesName, finish, select};
 use crate::Global;
@@ -18,7 +18,8 @@ use crate::progress::Progress;
 /// Score predictions of any tool.
 ///
 /// Both folders hold a folder for each sequence, with label maps `<frame>.png` or, as in SA-V,
-/// `<object>/<frame>.png`. Frames without annotation are not scored.
+/// `<object>/<frame>.png`; the truth may also be a whole data set. Frames without annotation are
+/// not scored.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   masklet eval score --pred results/ --truth DAVIS/Annotations/480p
@@ -55,13 +56,13 @@ pub(super) struct Args {
 /// Runs the command.
 pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let rules = args.rules.rules();
-    let options = VideoOptions {
+    let options = ReadOptions {
         labels: rules.and_then(Rules::labels),
-        ..VideoOptions::default()
+        ..ReadOptions::default()
     };
-    let truth = open_masks(&args.truth, &options)?;
+    let truth = open_truth(&args.truth, &options)?;
     let predictions = open_masks(&args.pred, &options)?;
-    let rules = rules.unwrap_or_else(|| Rules::of(truth.layout()));
+    let rules = rules.unwrap_or_else(|| default_rules(truth.layout()));
     let names = args.names(&*truth, &*predictions)?;
     let void = if args.ignore_void { Void::Ignored } else { Void::Background };
     let missing = if args.missing_as_empty { Missing::Empty } else { Missing::Error };
@@ -77,6 +78,22 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let row = Row::of_sequences(&args.method(), false, "given", &summary, scores);
     let report = args.reporting.report(Protocol::Score, data, rules.sentence(), vec![row], failures)?;
     finish(&args.reporting, &report, global)
+}
+
+/// A data set with its own rules, or else a folder of masks.
+fn open_truth(path: &Path, options: &ReadOptions) -> Result<Box<dyn VideoDataset>, Failure> {
+    match open(path, options) {
+        Ok(Dataset::Videos(videos)) => Ok(videos),
+        _ => Ok(open_masks(path, options)?),
+    }
+}
+
+/// Label maps of no data set in particular are scored as DAVIS does.
+fn default_rules(layout: Layout) -> Rules {
+    match layout {
+        Layout::Frames => Rules::Davis,
+        layout => Rules::of(layout),
+    }
 }
 
 impl Args {
