@@ -42,6 +42,12 @@ impl VideoInput {
             .ok_or_else(|| Failure::usage(anyhow!("no video is given: name a file, a folder or -")))
     }
 
+    /// The first flag that was given besides the input.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let raw = self.raw.map(|_| "--raw");
+        raw.or(self.fps.map(|_| "--fps"))
+    }
+
     /// Opens the input.
     pub(crate) fn open(&self) -> Result<Box<dyn FrameSource>, Failure> {
         if self.is_stream() {

@@ -113,6 +113,23 @@ impl FrameAnnotation {
         self.areas().into_iter().map(|(id, _)| id).collect()
     }
 
+    /// Whether the annotation says where an object is, or that it is not visible.
+    pub fn covers(&self, object: u32) -> bool {
+        match &self.content {
+            Content::Labels { .. } => true,
+            Content::Objects { masks, .. } => masks.iter().any(|&(id, _)| id == object),
+        }
+    }
+
+    /// The objects of which the annotation speaks, present or absent, ascending; `None` if it
+    /// speaks of every object, as a label map does.
+    pub fn annotated_ids(&self) -> Option<Vec<u32>> {
+        match &self.content {
+            Content::Labels { .. } => None,
+            Content::Objects { masks, .. } => Some(masks.iter().map(|&(id, _)| id).collect()),
+        }
+    }
+
     /// The mask of an object: empty if it is annotated as absent, `None` if the annotation says
     /// nothing about it (which only happens where each object has its own file).
     pub fn mask(&self, object: u32) -> Option<Mask> {

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use masklet_media::MediaError;
 
+use crate::SkipReason;
+
 /// The crate's result type.
 pub type Result<T, E = DataError> = std::result::Result<T, E>;
 
@@ -81,6 +83,14 @@ pub enum DataError {
         /// What is wrong with that place, and what to do.
         why: String,
     },
+    /// A sequence or image is intact, and is of no use for what was asked.
+    #[error("{name:?} cannot be used: {reason}")]
+    Unusable {
+        /// The sequence or image.
+        name: String,
+        /// Why.
+        reason: SkipReason,
+    },
     /// A folder is of no known layout.
     #[error("{} is not a data set of a known layout; {advice}", path.display())]
     NotRecognised {
@@ -117,6 +127,14 @@ impl DataError {
         move |source| Self::Read {
             path: path.to_owned(),
             source,
+        }
+    }
+
+    /// `name` is of no use.
+    pub(crate) fn unusable(name: impl Into<String>, reason: SkipReason) -> Self {
+        Self::Unusable {
+            name: name.into(),
+            reason,
         }
     }
 

@@ -54,8 +54,12 @@ pub(crate) fn first_folder(root: &Path, names: &[&str]) -> Option<PathBuf> {
         .find(|path| path.is_dir())
 }
 
-/// The lines of a list file, without comments (`#`), surrounding space and empty lines.
-pub(crate) fn read_list(path: &Path) -> Result<Vec<String>> {
+/// The names in a list file, one a line; space around them, empty lines and comments (`#`) do not
+/// count.
+///
+/// # Errors
+/// [`DataError::Read`] if the file cannot be read or is not UTF-8.
+pub fn read_list(path: &Path) -> Result<Vec<String>> {
     let text = std::fs::read_to_string(path).map_err(DataError::read(path))?;
     let lines = text
         .lines()

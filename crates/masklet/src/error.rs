@@ -85,6 +85,28 @@ pub enum Error {
         /// Side of the model's low-resolution masks.
         side: usize,
     },
+    /// Prompts of one batch that differ in kind.
+    #[error(
+        "the prompts of a batch have {points:?} points (a box counts as two), and {masks} of {} \
+         have mask logits: give all the same number of points, and mask logits to all or none",
+        points.len()
+    )]
+    UnevenPrompts {
+        /// Points of each prompt.
+        points: Vec<usize>,
+        /// How many prompts have mask logits.
+        masks: usize,
+    },
+    /// An option that cannot be.
+    #[error("{option} is {found}; accepted: {accepted}")]
+    InvalidOption {
+        /// The option's name.
+        option: &'static str,
+        /// What was given.
+        found: String,
+        /// What it may be.
+        accepted: String,
+    },
     /// A mask prompt of another size than the video.
     #[error(
         "the mask is {}×{} pixels, the frames are {}×{}: masks are given at the size of the video",

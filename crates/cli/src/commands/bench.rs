@@ -1,7 +1,5 @@
 //! `masklet bench`: how fast this machine is.
 
-mod scene;
-
 use std::time::Instant;
 
 use anyhow::anyhow;
@@ -17,7 +15,7 @@ use crate::Global;
 use crate::failure::Failure;
 use crate::model_args::ModelArgs;
 use crate::output::{print_json, print_line};
-use scene::MovingPattern;
+use crate::scene::MovingPattern;
 
 /// Measure how fast this machine segments and tracks.
 ///
@@ -105,7 +103,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
 }
 
 impl Args {
-    /// The given checkpoint, or the named model with random parameters.
+    /// The given checkpoint, or the named model with random parameters: nothing is fetched.
     fn model(&self) -> Result<Model, Failure> {
         match (self.model.weights(), self.model.named()) {
             (None, Some(preset)) => {

@@ -128,6 +128,26 @@ impl ResultArgs {
     pub(crate) fn folder(&self) -> &Path {
         &self.output
     }
+
+    /// Whether pictures with the masks on them are wanted.
+    pub(crate) fn draws_overlay(&self) -> bool {
+        !self.no_overlay
+    }
+
+    /// The first flag that was given and says nothing to a command that works on a picture.
+    pub(crate) fn given_for_videos(&self) -> Option<&'static str> {
+        let given = [
+            (self.formats != [Format::Png], "--format"),
+            (self.overlay.is_some(), "--overlay"),
+            (self.cutout, "--cutout"),
+            (self.background.is_some(), "--background"),
+            (self.logits.is_some(), "--logits"),
+        ];
+        given
+            .into_iter()
+            .find(|(given, _)| *given)
+            .map(|(_, flag)| flag)
+    }
 }
 
 #[cfg(test)]

@@ -165,6 +165,15 @@ impl StreamTracker {
         self.session.add_mask(frame, id, mask)
     }
 
+    /// Gives the masks of several objects, new or known, on the current frame.
+    ///
+    /// # Errors
+    /// As [`VideoSession::add_masks`], and if no frame has been pushed.
+    pub fn add_masks(&mut self, masks: &[(ObjectId, &Mask)]) -> Result<FrameResult> {
+        let frame = self.current()?;
+        self.session.add_masks(frame, masks)
+    }
+
     /// Removes an object and all that is known of it.
     ///
     /// # Errors

@@ -130,7 +130,7 @@ fn configuration(quality: VideoQuality) -> EncoderConfig {
     const KEYFRAME_PERIOD: u32 = 250;
     EncoderConfig::new()
         // The quantizer's bounds fix it, so that neither the rate nor the content moves it.
-        .rate_control_mode(RateControlMode::Quality)
+        .rate_control_mode(RateControlMode::Bufferbased)
         .qp(QpRange::new(quality.0, quality.0))
         .adaptive_quantization(false)
         .background_detection(false)
