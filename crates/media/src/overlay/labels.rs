@@ -8,7 +8,7 @@ const DARK: [u8; 3] = [16, 16, 20];
 const LIGHT: [u8; 3] = [255; 3];
 
 /// Height of a digit in units.
-const DIGIT_HEIGHT: f32 = 15.0;
+const DIGIT_HEIGHT: f32 = 17.0;
 
 /// Writes each object's number onto it. The numbers of objects without a mask, or with an empty
 /// one, stand crossed out in the upper left corner: those are hidden.
@@ -102,8 +102,8 @@ impl<'a> Chip<'a> {
         0.72 * digit
     }
 
-    /// In the object's colour; for a hidden object a dark plate with a coloured number, crossed
-    /// out.
+    /// In the object's colour; for a hidden object a dark plate with a rim and a line across in
+    /// that colour.
     fn draw(&self, canvas: &mut RgbImage, place: (f32, f32), colour: [u8; 3], hidden: bool) {
         let rim = self.rim();
         self.plate_at(canvas, place, rim, if hidden { colour } else { LIGHT }, 1.0);
@@ -114,10 +114,10 @@ impl<'a> Chip<'a> {
             return self.digits(canvas, place, if bright { DARK } else { LIGHT });
         }
         self.plate(canvas, place, DARK, 1.0);
-        self.digits(canvas, place, colour);
         let (left, top) = place;
         let line = [(left, top + self.height), (left + self.width, top)];
-        self.stroke(canvas, &line, 1.1 * self.unit, LIGHT);
+        self.stroke(canvas, &line, 0.9 * self.unit, colour);
+        self.digits(canvas, place, LIGHT);
     }
 
     fn rim(&self) -> f32 {
