@@ -14,7 +14,8 @@ const DIGIT_HEIGHT: f32 = 17.0;
 /// one, stand crossed out in the upper left corner: those are hidden.
 pub fn draw_labels(canvas: &mut RgbImage, objects: &[OverlayObject<'_>]) {
     let unit = unit_of(canvas);
-    let mut corner = 6.0 * unit;
+    let (margin, gap) = (6.0 * unit, 5.0 * unit);
+    let (mut left, mut top) = (margin, margin);
     for object in objects {
         let text = object.id.to_string();
         let chip = Chip::of(&text, unit);
@@ -26,8 +27,11 @@ pub fn draw_labels(canvas: &mut RgbImage, objects: &[OverlayObject<'_>]) {
                 chip.draw(canvas, (left, top), colour_of(object.id), false);
             }
             None => {
-                chip.draw(canvas, (corner, 6.0 * unit), colour_of(object.id), true);
-                corner += chip.width + 5.0 * unit;
+                if left > margin && left + chip.width > canvas.width() as f32 {
+                    (left, top) = (margin, top + chip.height + gap);
+                }
+                chip.draw(canvas, (left, top), colour_of(object.id), true);
+                left += chip.width + gap;
             }
         }
     }
