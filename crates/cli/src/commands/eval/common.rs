@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
-use masklet_data::DataError;
 use masklet_eval::Error;
 use masklet_eval::protocols::SequenceFailure;
 use masklet_eval::report::{
@@ -141,12 +140,6 @@ pub(super) fn select(all: &[String], asked: &[String]) -> Result<Vec<String>, Fa
         }
     }
     Ok(all.iter().filter(|name| asked.contains(name)).cloned().collect())
-}
-
-impl From<DataError> for Failure {
-    fn from(error: DataError) -> Self {
-        Self::failed(error)
-    }
 }
 
 impl From<Error> for Failure {
