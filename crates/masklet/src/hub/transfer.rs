@@ -223,6 +223,7 @@ impl Attempt {
                 ureq::Error::StatusCode(404) => HubError::NotFound { url },
                 ureq::Error::StatusCode(status) => HubError::Server { url, status },
                 ureq::Error::Protocol(error) => return self.not_a_hub(error.to_string()),
+                ureq::Error::Io(error) => return Trouble::Connection(error.to_string()),
                 error => return Trouble::Connection(error.to_string()),
             },
             ApiError::IoError(error) if is_of_the_disk(&error) => {
