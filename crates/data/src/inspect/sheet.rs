@@ -51,7 +51,11 @@ pub fn contact_sheet(
     options: &SheetOptions,
     skipped: &mut SkipReport,
 ) -> Result<Sheet> {
-    let SheetOptions { rows, columns, cell } = *options;
+    let SheetOptions {
+        rows,
+        columns,
+        cell,
+    } = *options;
     if rows == 0 || columns == 0 || !(16..=2048).contains(&cell) || rows * columns > 4096 {
         return Err(DataError::BadValue {
             what: "the contact sheet's size",
@@ -65,7 +69,9 @@ pub fn contact_sheet(
         Dataset::Videos(videos) => {
             for index in spread_over(videos.names().len(), rows) {
                 let name = &videos.names()[index];
-                let row = videos.open(index).and_then(|sequence| frames(&*sequence, options));
+                let row = videos
+                    .open(index)
+                    .and_then(|sequence| frames(&*sequence, options));
                 shown.extend(skipped.usable(layout, name, row)?);
             }
         }
@@ -90,7 +96,9 @@ pub fn contact_sheet(
             }
         }
     }
-    let cells = shown.iter().map(|row| row.iter().map(|(name, _)| name.clone()).collect());
+    let cells = shown
+        .iter()
+        .map(|row| row.iter().map(|(name, _)| name.clone()).collect());
     Ok(Sheet {
         cells: cells.collect(),
         picture: arrange(&shown, options)?,
