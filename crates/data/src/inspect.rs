@@ -135,7 +135,9 @@ fn inspect_videos(
     let mut resolutions = BTreeMap::new();
     for &index in chosen {
         let name = &set.names()[index];
-        let read = set.open(index).and_then(|sequence| Ok((Tracks::read(&*sequence)?, sequence)));
+        let read = set
+            .open(index)
+            .and_then(|sequence| Ok((Tracks::read(&*sequence)?, sequence)));
         step();
         let Some((tracks, sequence)) = skipped.usable(set.layout().name(), name, read)? else {
             continue;
@@ -153,13 +155,19 @@ fn inspect_videos(
         *resolutions.entry(tracks.dimensions).or_default() += 1;
         let pixels = f64::from(tracks.dimensions.0) * f64::from(tracks.dimensions.1);
         for areas in tracks.objects.values() {
-            let visible: Vec<f64> = areas.iter().filter(|&&a| a > 0).map(|&a| a as f64).collect();
+            let visible: Vec<f64> = areas
+                .iter()
+                .filter(|&&a| a > 0)
+                .map(|&a| a as f64)
+                .collect();
             let mean = visible.iter().sum::<f64>() / visible.len().max(1) as f64;
             counts.objects += 1;
             counts.masks += visible.len();
             counts.size.add(mean);
             relative.push(mean / pixels);
-            counts.visibility.add(Visibility::of(areas.iter().map(|&area| area > 0)));
+            counts
+                .visibility
+                .add(Visibility::of(areas.iter().map(|&area| area > 0)));
         }
     }
     counts.length = Spread::of(lengths);
@@ -183,11 +191,21 @@ impl Tracks {
             .par_iter()
             .map(|&frame| {
                 let annotation = sequence.annotation(frame)?;
-                let Some(annotation) = annotation else { return Ok(None) };
+                let Some(annotation) = annotation else {
+                    return Ok(None);
+                };
                 let areas: BTreeMap<u32, u64> = annotation.areas().into_iter().collect();
-                let area = |id| annotation.covers(id).then(|| areas.get(&id).copied().unwrap_or(0));
+                let area = |id| {
+                    annotation
+                        .covers(id)
+                        .then(|| areas.get(&id).copied().unwrap_or(0))
+                };
                 let row: Vec<Option<u64>> = ids.iter().map(|&id| area(id)).collect();
-                Ok(Some((annotation.dimensions(), annotation.void().is_some(), row)))
+                Ok(Some((
+                    annotation.dimensions(),
+                    annotation.void().is_some(),
+                    row,
+                )))
             })
             .collect::<Result<_>>()?;
         let mut tracks = Self {
@@ -220,8 +238,10 @@ fn inspect_images(
     let mut resolutions = BTreeMap::new();
     let mut categories: BTreeMap<String, usize> = BTreeMap::new();
     for chosen in chosen.chunks(AT_ONCE) {
-        let read: Vec<(usize, Result<LabelledImage>)> =
-            chosen.par_iter().map(|&index| (index, set.open(index))).collect();
+        let read: Vec<(usize, Result<LabelledImage>)> = chosen
+            .par_iter()
+            .map(|&index| (index, set.open(index)))
+            .collect();
         for (index, image) in read {
             step();
             let name = set.image_name(index);

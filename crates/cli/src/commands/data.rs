@@ -151,10 +151,18 @@ impl Report<'_> {
         let mut text = String::new();
         let found = &self.found;
         let _ = write!(text, "{}: {}, ", self.path.display(), found.layout);
-        let kind = if found.videos.is_some() { "sequences" } else { "images" };
+        let kind = if found.videos.is_some() {
+            "sequences"
+        } else {
+            "images"
+        };
         let _ = match found.inspected == found.items {
             true => writeln!(text, "{} {kind}", found.items),
-            false => writeln!(text, "{} {kind}, {} looked into", found.items, found.inspected),
+            false => writeln!(
+                text,
+                "{} {kind}, {} looked into",
+                found.items, found.inspected
+            ),
         };
         if let Some(videos) = &found.videos {
             text += &video_text(videos);
@@ -171,7 +179,12 @@ impl Report<'_> {
 }
 
 fn video_text(counts: &VideoCounts) -> String {
-    let VideoCounts { length, size, visibility, .. } = counts;
+    let VideoCounts {
+        length,
+        size,
+        visibility,
+        ..
+    } = counts;
     let void = match counts.frames_with_void {
         0 => String::new(),
         frames => format!(", {frames} with void pixels"),
@@ -206,7 +219,11 @@ fn video_text(counts: &VideoCounts) -> String {
 }
 
 fn image_text(counts: &ImageCounts) -> String {
-    let ImageCounts { segments_each: each, size, .. } = counts;
+    let ImageCounts {
+        segments_each: each,
+        size,
+        ..
+    } = counts;
     let crowds = match counts.crowds {
         0 => String::new(),
         crowds => format!(", {crowds} of them crowds"),
@@ -230,8 +247,15 @@ fn image_text(counts: &ImageCounts) -> String {
     );
     if !counts.categories.is_empty() {
         let shown = counts.categories.iter().take(5);
-        let shown: Vec<_> = shown.map(|(name, count)| format!("{name} {count}")).collect();
-        let _ = writeln!(text, "categories         {}: {}", counts.categories.len(), shown.join(", "));
+        let shown: Vec<_> = shown
+            .map(|(name, count)| format!("{name} {count}"))
+            .collect();
+        let _ = writeln!(
+            text,
+            "categories         {}: {}",
+            counts.categories.len(),
+            shown.join(", ")
+        );
     }
     text
 }
@@ -268,7 +292,11 @@ fn skipped_text(skipped: &SkipReport) -> String {
         let _ = writeln!(text, "  {}: {}", what.name, what.reason);
     }
     if skipped.len() > NAMED {
-        let _ = writeln!(text, "  and {} more (all with --json)", skipped.len() - NAMED);
+        let _ = writeln!(
+            text,
+            "  and {} more (all with --json)",
+            skipped.len() - NAMED
+        );
     }
     text
 }

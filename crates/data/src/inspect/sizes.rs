@@ -72,7 +72,10 @@ mod tests {
     #[test]
     fn a_spread_has_a_middle_and_ends() {
         let spread = Spread::of(vec![5.0, 1.0, 3.0]);
-        assert_eq!((spread.least, spread.median, spread.mean, spread.most), (1.0, 3.0, 3.0, 5.0));
+        assert_eq!(
+            (spread.least, spread.median, spread.mean, spread.most),
+            (1.0, 3.0, 3.0, 5.0)
+        );
         assert_eq!(Spread::of(Vec::new()), Spread::default());
     }
 }

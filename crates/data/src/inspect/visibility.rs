@@ -87,6 +87,9 @@ mod tests {
             counts.add(Visibility::of(pattern.chars().map(|c| c == '#')));
         }
         assert_eq!(counts.disappearance_rate, 0.5);
-        assert_eq!((counts.changing, counts.changes, counts.most_changes), (3, 5, 2));
+        assert_eq!(
+            (counts.changing, counts.changes, counts.most_changes),
+            (3, 5, 2)
+        );
     }
 }
