@@ -2,6 +2,10 @@
 
 pub(crate) mod bench;
 pub(crate) mod data;
+pub(crate) mod doctor;
+pub(crate) mod everything;
+pub(crate) mod eval;
 pub(crate) mod image;
+pub(crate) mod models;
 pub(crate) mod video;
 pub(crate) mod weights;

@@ -45,6 +45,28 @@ impl OutputFolder {
         Ok(atomic::write(&self.file(name)?, &text)?)
     }
 
+    /// Writes a file through `write`, completely or not at all.
+    pub(crate) fn write_with(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        Ok(atomic::write_with(&self.file(name)?, write)?)
+    }
+
+    /// Removes from the folder `name` what `is_ours` recognises by its path in the result folder,
+    /// and the folders that are empty then.
+    pub(crate) fn remove(&self, name: &str, is_ours: impl Fn(&str) -> bool) -> Result<(), Failure> {
+        let path = self.path.join(name);
+        if !path.is_dir() {
+            return Ok(());
+        }
+        remove_recognised(&path, &format!("{name}/"), &is_ours)
+            .with_context(|| format!("cannot remove {}", path.display()))?;
+        remove_empty_folders(&path);
+        Ok(())
+    }
+
     /// The folder.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -71,6 +93,17 @@ fn remove_recognised(
     Ok(())
 }
 
+/// Removes a folder and those in it if there is no file in them.
+fn remove_empty_folders(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_empty_folders(&entry.path());
+        }
+    }
+    // Fails if something is left, which then stays.
+    let _ = fs::remove_dir(folder);
+}
+
 /// Whether `name` is `prefix`, digits, `suffix`.
 pub(crate) fn is_numbered(name: &str, prefix: &str, suffix: &str) -> bool {
     name.strip_prefix(prefix)
@@ -87,6 +120,16 @@ pub(crate) fn print_json(report: &impl Serialize) -> Result<(), Failure> {
 /// Prints a line on standard output. A reader that has closed its end is not an error.
 pub(crate) fn print_line(text: &str) -> Result<(), Failure> {
     match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Prints a file on standard output. A reader that has closed its end is not an error.
+pub(crate) fn copy_file_to_stdout(path: &Path) -> Result<(), Failure> {
+    let mut file =
+        fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    match io::copy(&mut file, &mut io::stdout().lock()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(error)),
         _ => Ok(()),
     }

@@ -1,71 +1,13 @@
 //! The command line's contract, with the micro model of the fixtures.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod common;
 
+use std::fs;
+
+use common::{Run, failed, fixture, succeeded};
 use masklet_media::{Mask, RgbImage, Rle};
 use masklet_model::weights::Checkpoint;
 use serde_json::Value;
-use tempfile::TempDir;
-
-fn fixture(path: &str) -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
-    root.join(path).to_str().unwrap().to_owned()
-}
-
-/// A run of the command in a folder of its own.
-struct Run {
-    folder: TempDir,
-}
-
-impl Run {
-    fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-        }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn command(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_masklet"))
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .output()
-            .unwrap()
-    }
-
-    /// Runs with the micro model's checkpoint and configuration.
-    fn with_model(&self, arguments: &[&str]) -> Output {
-        let (weights, config) = (fixture("sam2.1/model.pt"), fixture("sam2.1/config.json"));
-        self.command(&[arguments, &["--weights", &weights, "--config", &config]].concat())
-    }
-
-    fn json(&self, name: &str) -> Value {
-        serde_json::from_slice(&fs::read(self.path(name)).unwrap()).unwrap()
-    }
-}
-
-fn succeeded(output: &Output) {
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
-
-/// Checks the exit code and that the message contains each of `words`.
-fn failed(output: &Output, code: i32, words: &[&str]) {
-    let message = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{message}");
-    for word in words {
-        assert!(message.contains(word), "`{word}` is missing in: {message}");
-    }
-    assert!(!message.contains("panicked"), "{message}");
-}
 
 #[test]
 fn an_image_gives_masks_best_first_an_overlay_and_a_report() {

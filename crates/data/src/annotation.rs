@@ -121,6 +121,15 @@ impl FrameAnnotation {
         }
     }
 
+    /// The objects of which the annotation speaks, present or absent, ascending; `None` if it
+    /// speaks of every object, as a label map does.
+    pub fn annotated_ids(&self) -> Option<Vec<u32>> {
+        match &self.content {
+            Content::Labels { .. } => None,
+            Content::Objects { masks, .. } => Some(masks.iter().map(|&(id, _)| id).collect()),
+        }
+    }
+
     /// The mask of an object: empty if it is annotated as absent, `None` if the annotation says
     /// nothing about it (which only happens where each object has its own file).
     pub fn mask(&self, object: u32) -> Option<Mask> {

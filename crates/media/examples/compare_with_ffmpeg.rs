@@ -4,9 +4,13 @@
 //! cargo run --release -p masklet-media --example compare_with_ffmpeg -- clip.mp4 …
 //! ```
 //!
-//! For each file it prints the decoder that was chosen, the number of frames, and the largest
-//! and the mean difference of a channel (0 to 255) from `ffmpeg -pix_fmt rgb24`. It ends with
-//! exit code 1 if a frame is missing on either side or differs by more than two levels.
+//! For each file it prints the decoder that was chosen, the number of frames, the largest and
+//! the mean difference of a channel (0 to 255) from `ffmpeg -pix_fmt rgb24`, and what share of
+//! channels differs by more than two levels. It ends with exit code 1 if a frame is missing on
+//! either side, or more than one channel in 10,000 differs by that much.
+//!
+//! It is not always none: openh264 smooths some block edges of B-frames with another strength
+//! than the standard asks for (<https://github.com/cisco/openh264/issues/3269>).
 
 use std::io::Read;
 use std::process::{Command, ExitCode, Stdio};
@@ -16,8 +20,10 @@ use masklet_media::{FrameSource, Mp4Video, open_video};
 
 type Failure = Box<dyn std::error::Error>;
 
-/// The largest accepted difference of a channel.
+/// The largest difference of a channel that counts as equal.
 const TOLERANCE: u8 = 2;
+/// The largest accepted share of channels that are not equal.
+const ACCEPTED_SHARE: f64 = 1e-4;
 
 fn main() -> ExitCode {
     let mut all_equal = true;
@@ -54,7 +60,7 @@ fn compare(path: &str) -> Result<bool, Failure> {
         .spawn()?;
     let mut theirs = ffmpeg.stdout.take().ok_or("ffmpeg has no output")?;
 
-    let (mut frames, mut sum, mut largest) = (0_usize, 0_u64, 0_u8);
+    let (mut frames, mut sum, mut largest, mut unequal) = (0_usize, 0_u64, 0_u8, 0_u64);
     let mut seconds = 0.0;
     let mut expected = vec![0; width as usize * height as usize * 3];
     loop {
@@ -69,6 +75,7 @@ fn compare(path: &str) -> Result<bool, Failure> {
             let difference = ours.abs_diff(*theirs);
             sum += u64::from(difference);
             largest = largest.max(difference);
+            unequal += u64::from(difference > TOLERANCE);
         }
         frames += 1;
     }
@@ -76,11 +83,12 @@ fn compare(path: &str) -> Result<bool, Failure> {
     drop(theirs);
     ffmpeg.wait()?;
 
-    let mean = sum as f64 / (frames * expected.len()) as f64;
+    let channels = (frames * expected.len()) as f64;
+    let (mean, share) = (sum as f64 / channels, unequal as f64 / channels);
     let decoder = if built_in { "built in" } else { "ffmpeg" };
     println!(
         "{path}: {decoder}, {frames} frames of {width}x{height} at {}, largest difference \
-         {largest}, mean {mean:.4}, {:.0} frames/s{}",
+         {largest}, mean {mean:.4}, {share:.1e} above {TOLERANCE}, {:.0} frames/s{}",
         ours.frame_rate()
             .map_or("?".to_owned(), |rate| rate.to_string()),
         frames as f64 / seconds,
@@ -90,5 +98,5 @@ fn compare(path: &str) -> Result<bool, Failure> {
             ""
         },
     );
-    Ok(!missing && largest <= TOLERANCE)
+    Ok(!missing && share <= ACCEPTED_SHARE)
 }

@@ -3,8 +3,11 @@
 //! A file is written to a temporary name in its own folder and renamed when it is done, so
 //! that a reader, or a run that resumes after being killed, never meets half a file.
 
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 use crate::{MediaError, Result};
 
@@ -18,10 +21,9 @@ use crate::{MediaError, Result};
 /// [`MediaError::Write`], naming `path`, if the temporary file cannot be created in its
 /// folder, if `write` fails, or if the rename fails. The temporary file is removed.
 pub fn write_with(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
-    try_write(path, write).map_err(|source| MediaError::Write {
-        path: path.to_owned(),
-        source,
-    })
+    let mut pending = PendingFile::create(path)?;
+    write(&mut pending).map_err(|source| pending.failed(source))?;
+    pending.commit()
 }
 
 /// Writes `bytes` as the whole content of `path`; see [`write_with`].
@@ -32,7 +34,77 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_with(path, |file| file.write_all(bytes))
 }
 
-fn try_write(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+/// A file that is being written under a temporary name, for content that comes bit by bit.
+/// Dropped without [`commit`](Self::commit), it is removed and nothing appears.
+#[derive(Debug)]
+pub struct PendingFile {
+    path: PathBuf,
+    file: BufWriter<NamedTempFile>,
+}
+
+impl PendingFile {
+    /// Begins a file that will appear as `path`.
+    ///
+    /// # Errors
+    /// [`MediaError::Write`] if the temporary file cannot be created in its folder.
+    pub fn create(path: impl Into<PathBuf>) -> Result<Self> {
+        let path = path.into();
+        match temporary_beside(&path) {
+            Ok(file) => Ok(Self {
+                path,
+                file: BufWriter::new(file),
+            }),
+            Err(source) => Err(MediaError::Write { path, source }),
+        }
+    }
+
+    /// What was written so far, to write elsewhere than at its end.
+    ///
+    /// # Errors
+    /// [`MediaError::Write`] if it cannot be handed to the operating system.
+    pub fn file(&mut self) -> Result<&mut File> {
+        if let Err(source) = self.file.flush() {
+            return Err(self.failed(source));
+        }
+        Ok(self.file.get_mut().as_file_mut())
+    }
+
+    /// Lets the file appear under its name, replacing any older one.
+    ///
+    /// # Errors
+    /// [`MediaError::Write`], with the temporary file removed.
+    pub fn commit(self) -> Result<()> {
+        let Self { path, file } = self;
+        let persisted = file
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)
+            .and_then(|file| file.persist(&path).map_err(|failed| failed.error));
+        match persisted {
+            Ok(_) => Ok(()),
+            Err(source) => Err(MediaError::Write { path, source }),
+        }
+    }
+
+    /// An error in writing this file.
+    pub(crate) fn failed(&self, source: io::Error) -> MediaError {
+        MediaError::Write {
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+impl Write for PendingFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
     if path.file_name().is_none() {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
@@ -52,11 +124,5 @@ fn try_write(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    let mut file = builder.tempfile_in(folder)?;
-    let mut buffered = BufWriter::new(file.as_file_mut());
-    write(&mut buffered)?;
-    buffered.flush()?;
-    drop(buffered);
-    file.persist(path).map_err(|failed| failed.error)?;
-    Ok(())
+    builder.tempfile_in(folder)
 }

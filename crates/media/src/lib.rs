@@ -8,9 +8,13 @@
 //! * [`FrameSource`]: frames of a video, decoded one at a time; [`open_video`] picks from a
 //!   folder ([`ImageFolder`]), a file ([`Mp4Video`], [`FfmpegVideo`]), and streams are
 //!   [`PictureStream`] and [`RawStream`];
+//! * [`video_writer`]: frames become an MP4 with H.264, in segments, so that a run can resume;
 //! * [`Mask`] and [`Rle`]: a binary mask, as PNG and as COCO run-length encoding;
+//! * [`boxes`]: overlap of boxes, and non-maximum suppression;
 //! * [`components`]: connected regions, for filling holes and dropping specks;
-//! * [`overlay`]: tint, contours and prompts drawn onto a picture;
+//! * [`contours`]: the outlines of a mask, for polygons;
+//! * [`overlay`]: tint, contours, prompts and numbers drawn onto a picture;
+//! * [`compose`]: objects cut out, or put before another background;
 //! * [`atomic`]: files that are either complete or not there.
 //!
 //! Three decisions shape the code. **JPEG is decoded by libjpeg-turbo's code** (through
@@ -42,7 +46,10 @@
 //! ```
 
 pub mod atomic;
+pub mod boxes;
 pub mod components;
+pub mod compose;
+pub mod contours;
 mod error;
 pub mod frames;
 mod jpeg;
@@ -51,6 +58,7 @@ pub mod overlay;
 pub mod preprocess;
 mod rgb_image;
 pub mod rle;
+pub mod video_writer;
 mod yuv;
 
 pub use error::{MediaError, Result};
@@ -58,7 +66,7 @@ pub use frames::{
     FfmpegVideo, FrameRate, FrameSource, Frames, ImageFolder, MemoryFrames, Mp4Video,
     PictureStream, RawStream, open_video,
 };
-pub use mask::{BoundingBox, Mask};
+pub use mask::{BoundingBox, Mask, stability_score};
 pub use overlay::{OverlayObject, PromptMark, draw_overlay};
 pub use rgb_image::{MAX_PIXELS, RgbImage};
-pub use rle::{Rle, RleError};
+pub use rle::{Rle, RleError, UncompressedRle};

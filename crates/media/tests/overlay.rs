@@ -133,12 +133,16 @@ fn a_mask_of_another_size_names_its_object() {
 }
 
 #[test]
-fn object_colours_are_distinct_and_repeat() {
-    for (index, colour) in PALETTE.iter().enumerate() {
-        assert!(!PALETTE[index + 1..].contains(colour));
+fn a_thousand_objects_have_colours_of_their_own() {
+    let colours: Vec<[u8; 3]> = (1..=1000).map(colour_of).collect();
+    assert_eq!(colours[..24], PALETTE);
+    for (index, colour) in colours.iter().enumerate() {
+        assert!(
+            !colours[index + 1..].contains(colour),
+            "object {}",
+            index + 1
+        );
     }
-    assert_eq!(colour_of(1), PALETTE[0]);
-    assert_eq!(colour_of(25), PALETTE[0]);
     assert_eq!(colour_of(0), PALETTE[23]);
     colour_of(u32::MAX);
 }

@@ -11,9 +11,10 @@ use crate::{DataError, Result, listing};
 /// The masklets of one video: the content of `<video>_manual.json` or `<video>_auto.json`, in
 /// the fields and order of SA-V.
 ///
-/// Lists over masklets are all of length [`masklet_num`](Self::masklet_num).
+/// Lists over masklets are all of length [`masklet_num`](Self::masklet_num). What has an entry
+/// for each frame may be of another type, for a writer that does not have it in memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SavAnnotations {
+pub struct SavAnnotations<M = Vec<Vec<Rle>>, S = Vec<Option<Vec<f64>>>> {
     /// The video's name (`sav_000001`).
     pub video_id: String,
     /// Its duration in seconds.
@@ -32,7 +33,7 @@ pub struct SavAnnotations {
     pub video_split: String,
     /// The masks: for each annotated frame (0, 4, 8, …), one of each masklet; empty where it is
     /// not visible.
-    pub masklet: Vec<Vec<Rle>>,
+    pub masklet: M,
     /// The masklets' numbers.
     pub masklet_id: Vec<u32>,
     /// Mean area over the frames on which it is visible, as a fraction of the picture.
@@ -45,7 +46,7 @@ pub struct SavAnnotations {
     /// How often it disappears or comes back.
     #[serde(deserialize_with = "whole_numbers")]
     pub masklet_visibility_changes: Vec<u64>,
-    /// The frame of the video on which it is first visible.
+    /// The annotated frame (see [`masklet`](Self::masklet)) on which it is first visible.
     pub masklet_first_appeared_frame: Vec<f64>,
     /// The number of annotated frames.
     #[serde(deserialize_with = "whole_numbers")]
@@ -57,7 +58,7 @@ pub struct SavAnnotations {
     pub masklet_type: Vec<String>,
     /// The model's stability score for each annotated frame, of automatic masklets.
     #[serde(default)]
-    pub masklet_stability_score: Vec<Option<Vec<f64>>>,
+    pub masklet_stability_score: S,
     /// The number of masklets.
     pub masklet_num: usize,
 }

@@ -88,6 +88,30 @@ impl FfmpegVideo {
     }
 }
 
+impl FfmpegVideo {
+    /// Of some damage (a file that is cut off, a container out of order) ffmpeg complains and
+    /// then takes what it has for the whole. That is believed if the file does not say that
+    /// more should have come.
+    fn check_end(&self) -> Result<()> {
+        let frames = self.sequence.position() + 1;
+        let (Some(complaint), Some(expected)) = (
+            self.sequence.pictures().complaint(),
+            self.probe.expected_frames,
+        ) else {
+            return Ok(());
+        };
+        // Durations are rounded, and sound may last longer than pictures.
+        if frames + 2 + expected / 50 >= expected {
+            return Ok(());
+        }
+        Err(MediaError::Frame {
+            name: self.sequence.name.clone(),
+            frame: frames,
+            reason: format!("ffmpeg ended early, of about {expected} frames, saying: {complaint}"),
+        })
+    }
+}
+
 /// The frames from `start` on.
 fn begin(tools: &FfmpegTools, path: &Path, start: usize) -> Result<Sequential<Process>> {
     let name = path.display().to_string();
@@ -128,7 +152,10 @@ impl FrameSource for FfmpegVideo {
                 });
             }
         }
-        self.sequence.frame(index)
+        match self.sequence.frame(index)? {
+            None => self.check_end().map(|()| None),
+            frame => Ok(frame),
+        }
     }
 
     fn frame_rate(&self) -> Option<FrameRate> {

@@ -146,7 +146,11 @@ impl<R: Read + Seek + Send> Mp4Video<R> {
     fn start_run(&mut self, place: usize) -> Result<&mut Run, String> {
         let reachable = self.run.as_ref().filter(|run| run.next_place <= place);
         // A run goes on to the next keyframe: starting anew before it would only decode more.
-        let under_way = reachable.map(|run| run.next_sample);
+        let under_way = reachable.map(|run| match &run.damage {
+            // It will not get beyond the frame it is at; a keyframe after that may.
+            Some(_) => run.next_place,
+            None => run.next_sample,
+        });
         let keyframe = self.keyframe(place, under_way.unwrap_or(0));
         if keyframe.is_some() || under_way.is_none() {
             let start = keyframe.unwrap_or(0);
@@ -238,9 +242,48 @@ impl<R: Read + Seek + Send> Mp4Video<R> {
             run.decoder.finish()
         };
         if let Err(reason) = decoded {
-            run.decoder.finish_after_damage(sample - run.start);
-            run.damage = Some(Damage { sample, reason });
+            let (start, delivered) = (run.start, run.next_place - run.start);
+            let sound = self.decode_before_damage(start, sample, delivered);
+            if let (Some(run), Ok(decoder)) = (&mut self.run, sound) {
+                run.decoder = decoder;
+            }
+            if let Some(run) = &mut self.run {
+                run.damage = Some(Damage { sample, reason });
+            }
         }
+    }
+
+    /// Decodes samples from `start` up to a damaged one anew, and passes over the first
+    /// pictures, which were delivered. Damage may take sound pictures with it that the decoder
+    /// was still holding back; without it, all come out.
+    fn decode_before_damage(
+        &mut self,
+        start: usize,
+        damaged: usize,
+        mut delivered: usize,
+    ) -> Result<PictureDecoder, String> {
+        let mut decoder = PictureDecoder::new(self.target)?;
+        let mut pass_over = |decoder: &mut PictureDecoder| {
+            while delivered > 0 && decoder.pop().is_some() {
+                delivered -= 1;
+            }
+        };
+        for sample in start..damaged {
+            let first = sample == start;
+            let stream = compressed(
+                &mut self.reader,
+                self.length,
+                &self.track,
+                self.target,
+                sample,
+                first,
+            )?;
+            decoder.push(&stream)?;
+            pass_over(&mut decoder);
+        }
+        decoder.finish()?;
+        pass_over(&mut decoder);
+        Ok(decoder)
     }
 }
 
@@ -316,6 +359,11 @@ fn find_target(
         .or_else(|| access_unit::parameters_within(description, &sample))
         .ok_or_else(|| "it has no sequence parameters".to_owned())?;
     let format = PictureFormat::parse(parameters).map_err(TrackError::Unsupported)?;
+    if let Some(Err(reason)) = access_unit::nal_units(description, &sample).find(Result::is_err) {
+        return Err(TrackError::Damaged(format!(
+            "its first frame is damaged: {reason}"
+        )));
+    }
     if !access_unit::begins_afresh(description, &sample) {
         let reason = "it does not begin with a keyframe".to_owned();
         return Err(TrackError::Unsupported(reason));

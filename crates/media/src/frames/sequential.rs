@@ -56,6 +56,11 @@ impl<P: Pictures> Sequential<P> {
         self.held.0
     }
 
+    /// Where the pictures come from.
+    pub(super) fn pictures(&self) -> &P {
+        &self.pictures
+    }
+
     /// Frame `index`, passing over those before it.
     ///
     /// # Errors

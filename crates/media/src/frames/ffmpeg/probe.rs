@@ -13,6 +13,8 @@ use crate::frames::FrameRate;
 pub(super) struct Probe {
     pub(super) frame_count: Option<usize>,
     pub(super) frame_rate: Option<FrameRate>,
+    /// How many frames the stated duration has room for.
+    pub(super) expected_frames: Option<usize>,
     /// When each frame is shown, where the frame rate varies.
     pub(super) times: Option<Vec<Duration>>,
 }
@@ -20,9 +22,10 @@ pub(super) struct Probe {
 impl Probe {
     /// Asks ffprobe. Where it is missing or silent, nothing is known.
     pub(super) fn of(program: &Path, video: &Path) -> Self {
-        let entries = "stream=avg_frame_rate,r_frame_rate,nb_frames";
+        let entries = "stream=avg_frame_rate,r_frame_rate,nb_frames:format=duration";
         let mut probe = Self::default();
         let mut lowest_common = None;
+        let mut duration: Option<f64> = None;
         ask(
             program,
             video,
@@ -32,9 +35,12 @@ impl Probe {
                 Some(("avg_frame_rate", value)) => probe.frame_rate = parse_rate(value),
                 Some(("r_frame_rate", value)) => lowest_common = parse_rate(value),
                 Some(("nb_frames", value)) => probe.frame_count = value.parse().ok(),
+                Some(("duration", value)) => duration = value.parse().ok(),
                 _ => {}
             },
         );
+        probe.expected_frames = (probe.frame_rate.zip(duration))
+            .map(|(rate, seconds)| (rate.per_second() * seconds) as usize);
         // The rate in which all times can be expressed is the average one if it is constant.
         if probe.frame_rate != lowest_common {
             let mut times = Vec::new();

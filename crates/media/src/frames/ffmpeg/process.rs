@@ -16,6 +16,8 @@ pub(super) struct Process {
     pictures: PictureReader<ChildStdout>,
     /// Collects the last messages.
     messages: Option<JoinHandle<String>>,
+    /// The messages of a run that ended well all the same.
+    complaint: Option<String>,
 }
 
 impl Process {
@@ -39,21 +41,28 @@ impl Process {
             pictures: PictureReader::new(stdout),
             // Read all the time: a full pipe would stop the program.
             messages: Some(std::thread::spawn(move || last_messages(stderr))),
+            complaint: None,
         })
+    }
+
+    /// What the program complained of although it ended well.
+    pub(super) fn complaint(&self) -> Option<&str> {
+        self.complaint.as_deref()
     }
 
     /// Waits for the end of the program and says how it went.
     fn outcome(&mut self) -> Result<(), String> {
         let status = self.child.wait().map_err(|error| error.to_string())?;
-        if status.success() {
-            return Ok(());
-        }
         let messages = self.messages.take().and_then(|thread| thread.join().ok());
-        match messages.as_deref().map(str::trim) {
-            Some(messages) if !messages.is_empty() => {
-                Err(format!("ffmpeg ended with {status}: {messages}"))
+        let messages = messages.map(|messages| messages.trim().to_owned());
+        let messages = messages.filter(|messages| !messages.is_empty());
+        match (status.success(), messages) {
+            (true, messages) => {
+                self.complaint = messages;
+                Ok(())
             }
-            _ => Err(format!("ffmpeg ended with {status}")),
+            (false, Some(messages)) => Err(format!("ffmpeg ended with {status}: {messages}")),
+            (false, None) => Err(format!("ffmpeg ended with {status}")),
         }
     }
 }
@@ -66,10 +75,8 @@ impl Pictures for Process {
             Err(reason) => {
                 // Whatever it was about to write is of no use any more.
                 let _ = self.child.kill();
-                match self.outcome() {
-                    Err(outcome) if !outcome.contains("signal") => Err(outcome),
-                    _ => Err(reason),
-                }
+                let _ = self.child.wait();
+                Err(reason)
             }
         }
     }

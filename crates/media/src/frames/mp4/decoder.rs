@@ -25,8 +25,6 @@ pub(super) struct PictureDecoder {
     target: Target,
     /// At most as many as the format lets a decoder hold back: 16.
     ready: VecDeque<RgbImage>,
-    /// Pictures made so far, those handed out included.
-    made: usize,
 }
 
 impl PictureDecoder {
@@ -40,44 +38,25 @@ impl PictureDecoder {
             decoder,
             target,
             ready: VecDeque::new(),
-            made: 0,
         })
     }
 
     /// Decodes one sample.
     pub(super) fn push(&mut self, stream: &[u8]) -> Result<(), String> {
-        let picture = self
-            .decoder
-            .decode(stream)
-            .map_err(|error| describe(&error))?;
+        let picture = self.decoder.decode(stream).map_err(damaged)?;
         if let Some(picture) = picture {
             self.ready.push_back(convert(&picture, self.target)?);
-            self.made += 1;
         }
         Ok(())
     }
 
     /// Decodes what was held back for the sake of order; nothing can be pushed after that.
     pub(super) fn finish(&mut self) -> Result<(), String> {
-        let rest = self
-            .decoder
-            .flush_remaining()
-            .map_err(|error| describe(&error))?;
+        let rest = self.decoder.flush_remaining().map_err(damaged)?;
         for picture in &rest {
             self.ready.push_back(convert(picture, self.target)?);
-            self.made += 1;
         }
         Ok(())
-    }
-
-    /// As [`finish`](Self::finish) after `sound` samples and a damaged one. If the damage took
-    /// one of the sound pictures with it, nobody knows which of the rest is which, and the
-    /// rest is given up.
-    pub(super) fn finish_after_damage(&mut self, sound: usize) {
-        let before = self.ready.len();
-        if self.finish().is_err() || self.made < sound {
-            self.ready.truncate(before);
-        }
     }
 
     /// The next picture, if it is ready.
@@ -86,8 +65,9 @@ impl PictureDecoder {
     }
 }
 
-fn describe(error: &openh264::Error) -> String {
-    format!("its data are damaged ({error})")
+/// The decoder's own words are numbers.
+fn damaged(_: openh264::Error) -> String {
+    "its data are damaged".to_owned()
 }
 
 fn convert(picture: &DecodedYUV<'_>, target: Target) -> Result<RgbImage, String> {
