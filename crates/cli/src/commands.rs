@@ -3,8 +3,8 @@
 pub(crate) mod bench;
 pub(crate) mod data;
 pub(crate) mod doctor;
-pub(crate) mod everything;
 pub(crate) mod eval;
+pub(crate) mod everything;
 pub(crate) mod image;
 pub(crate) mod models;
 pub(crate) mod video;

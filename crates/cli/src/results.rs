@@ -9,6 +9,7 @@
 mod args;
 mod export;
 mod logits;
+mod movie;
 mod names;
 mod pictures;
 mod report;
@@ -16,13 +17,14 @@ mod scene;
 mod sheet;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use masklet::{FrameResult, ObjectId, ObjectMask};
 use masklet_data::export::sav::Origin;
 use masklet_data::record::{FrameRecord, ObjectRecord, Order, RecordWriter, Records};
+use masklet_media::compose::Background;
 use masklet_media::{FrameRate, Mask, PromptMark, RgbImage, Rle};
 
 use crate::Global;
@@ -31,8 +33,9 @@ use crate::output::{OutputFolder, copy_file_to_stdout, print_line};
 use args::Format;
 pub(crate) use args::ResultArgs;
 use export::Exports;
-use names::{Kept, RECORDS, REPORT, UNFINISHED, is_result};
-use scene::{Scene, Sink};
+use movie::Movie;
+use names::{BACKGROUND_MOVIE, Kept, RECORDS, REPORT, UNFINISHED, is_result};
+use scene::{Scene, Sink, Whole};
 
 /// Frames between two checkpoints of a run. A checkpoint falls on a multiple of it, where
 /// encoded videos have a border too.
@@ -70,7 +73,6 @@ pub(crate) struct ResultWriter {
     records_path: PathBuf,
     frames: usize,
     sinks: Vec<Box<dyn Sink>>,
-    exports: Exports,
 }
 
 impl ResultWriter {
@@ -114,40 +116,14 @@ impl ResultWriter {
         };
         let frames = kept.as_ref().map_or(0, |(_, kept)| kept.frames);
 
-        let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(sheet::Sheet::new(frames))];
-        if args.formats.contains(&Format::Png) {
-            sinks.push(Box::new(pictures::MaskFiles));
-        }
-        if args.formats.contains(&Format::Davis) {
-            sinks.push(Box::new(pictures::DavisFiles));
-        }
-        if !args.no_overlay && args.overlay.is_none() {
-            sinks.push(Box::new(pictures::OverlayFiles));
-        }
-        if args.cutout {
-            sinks.push(Box::new(pictures::Cutouts));
-        }
-        if let Some(background) = background {
-            sinks.push(Box::new(pictures::BackgroundFiles(background)));
-        }
-        if let Some(path) = &args.logits {
-            let resumed = kept.as_ref().map(|(records, _)| records);
-            sinks.push(Box::new(logits::LogitsFile::create(
-                &folder,
-                path,
-                video.low_res,
-                &records_path,
-                resumed,
-            )?));
-        }
+        let resumed = kept.as_ref().map(|(records, _)| records);
         Ok(Self {
-            exports: Exports::new(args),
+            sinks: sinks(args, background, &folder, &video, frames, resumed)?,
             folder,
             video,
             records,
             records_path,
             frames,
-            sinks,
         })
     }
 
@@ -160,7 +136,7 @@ impl ResultWriter {
         time: Option<Duration>,
         marks: &FrameMarks,
     ) -> Result<(), Failure> {
-        let scene = Scene::new(&self.folder, self.frames, result, picture, marks);
+        let scene = Scene::new(&self.folder, result, picture, marks);
         for sink in &mut self.sinks {
             sink.add(&scene)?;
         }
@@ -205,13 +181,17 @@ impl ResultWriter {
         self.checkpoint()?;
         let records = Records::open(&self.records_path)
             .with_context(|| format!("cannot read {}", self.records_path.display()))?;
-        self.folder.write_with(REPORT, |file| {
-            report::write(&self.video, complete, &records, file)
-        })?;
+        let whole = Whole {
+            folder: &self.folder,
+            video: &self.video,
+            records: &records,
+            complete,
+        };
+        self.folder
+            .write_with(REPORT, |file| report::write(&whole, file))?;
         for sink in &mut self.sinks {
-            sink.finish(&self.folder)?;
+            sink.finish(&whole)?;
         }
-        self.exports.write(&self.folder, &self.video, &records)?;
         if complete {
             self.folder.remove(UNFINISHED, is_result)?;
         }
@@ -222,8 +202,48 @@ impl ResultWriter {
     }
 }
 
+/// Who writes what the flags ask for; `frames` and `resumed` are what an earlier run completed.
+fn sinks(
+    args: &ResultArgs,
+    background: Option<Background>,
+    folder: &OutputFolder,
+    video: &VideoInfo,
+    frames: usize,
+    resumed: Option<&Records>,
+) -> Result<Vec<Box<dyn Sink>>, Failure> {
+    let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(sheet::Sheet::new(frames))];
+    if args.formats.contains(&Format::Png) {
+        sinks.push(Box::new(pictures::MaskFiles));
+    }
+    if args.formats.contains(&Format::Davis) {
+        sinks.push(Box::new(pictures::DavisFiles));
+    }
+    let movie = |name, path| Movie::new(name, path, video.dimensions, frames);
+    match &args.overlay {
+        Some(path) => {
+            let movie = movie("overlay", path.clone());
+            sinks.push(Box::new(pictures::OverlayMovie(movie)));
+        }
+        None if args.no_overlay => {}
+        None => sinks.push(Box::new(pictures::OverlayFiles)),
+    }
+    if args.cutout {
+        sinks.push(Box::new(pictures::Cutouts));
+    }
+    if let Some(background) = background {
+        let movie = movie("background", folder.file(BACKGROUND_MOVIE)?);
+        sinks.push(Box::new(pictures::BackgroundFiles { background, movie }));
+    }
+    if let Some(path) = &args.logits {
+        let logits = logits::LogitsFile::create(folder, path, video.low_res, resumed)?;
+        sinks.push(Box::new(logits));
+    }
+    sinks.push(Box::new(Exports::new(args)));
+    Ok(sinks)
+}
+
 /// Cuts the records off after the completed frames.
-fn resume(path: &std::path::Path, frames: usize) -> io::Result<(RecordWriter, (Records, Kept))> {
+fn resume(path: &Path, frames: usize) -> io::Result<(RecordWriter, (Records, Kept))> {
     let writer = RecordWriter::resume(path, frames)?;
     let records = Records::open(path)?;
     let first = records.numbers(Order::Frame).next().unwrap_or_default();

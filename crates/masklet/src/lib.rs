@@ -23,9 +23,9 @@
 //! fractions allowed. Misuse is an [`Error`] that says what was given and what is accepted.
 
 mod error;
+mod everything_tracker;
 #[cfg(feature = "hub")]
 pub mod hub;
-mod everything_tracker;
 mod image_predictor;
 mod mask_generator;
 mod model;

@@ -34,10 +34,10 @@ type Source = Box<dyn FrameSource>;
 
 /// Track objects through a video or a stream.
 ///
-/// Writes into the output folder: `masks/<id>/<frame>.png` (0/255) or other formats (--format),
-/// `overlay/<frame>.png`, the contact sheet sheet.png, masklets.json (COCO RLE, occlusion score
-/// and area for each object and frame) and masklets.jsonl (the same, a line for each frame,
-/// written while frames are tracked).
+/// Writes into the output folder, frame by frame: `masks/<id>/<frame>.png` (0/255) or other formats
+/// (--format), `overlay/<frame>.png`, the contact sheet sheet.png, masklets.json (COCO RLE,
+/// occlusion score and area for each object and frame) and masklets.jsonl (the same and more, a
+/// line for each frame).
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   One click on frame 0:

@@ -143,7 +143,10 @@ impl ResultArgs {
             (self.background.is_some(), "--background"),
             (self.logits.is_some(), "--logits"),
         ];
-        given.into_iter().find(|(given, _)| *given).map(|(_, flag)| flag)
+        given
+            .into_iter()
+            .find(|(given, _)| *given)
+            .map(|(_, flag)| flag)
     }
 }
 

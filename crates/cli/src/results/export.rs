@@ -8,6 +8,7 @@ use masklet_media::{FrameRate, atomic};
 use super::VideoInfo;
 use super::args::{Format, ResultArgs};
 use super::names::{COCO, NPZ, YTVIS};
+use super::scene::{Scene, Sink, Whole};
 use crate::failure::Failure;
 use crate::output::OutputFolder;
 
@@ -27,13 +28,20 @@ impl Exports {
             sav_step: args.sav_step as usize,
         }
     }
+}
 
-    pub(super) fn write(
-        &self,
-        folder: &OutputFolder,
-        video: &VideoInfo,
-        records: &Records,
-    ) -> Result<(), Failure> {
+impl Sink for Exports {
+    fn add(&mut self, _scene: &Scene<'_>) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn finish(&mut self, whole: &Whole<'_>) -> Result<(), Failure> {
+        let Whole {
+            folder,
+            video,
+            records,
+            ..
+        } = *whole;
         let facts = facts(video);
         let wanted = |format| self.formats.contains(&format);
         if wanted(Format::Sav) {

@@ -12,7 +12,7 @@ use masklet_data::record::{Order, Records};
 use masklet_media::atomic;
 
 use super::names::UNFINISHED;
-use super::scene::{Scene, Sink};
+use super::scene::{Scene, Sink, Whole};
 use crate::failure::Failure;
 use crate::output::OutputFolder;
 
@@ -28,8 +28,6 @@ pub(super) struct LogitsFile {
     path: PathBuf,
     /// The side of low-resolution logits.
     side: usize,
-    /// The frames that the values belong to.
-    records: PathBuf,
 }
 
 impl LogitsFile {
@@ -38,7 +36,6 @@ impl LogitsFile {
         folder: &OutputFolder,
         path: &Path,
         side: usize,
-        records: &Path,
         resumed: Option<&Records>,
     ) -> Result<Self, Failure> {
         let values_path = folder.file(&format!("{UNFINISHED}/logits.f32"))?;
@@ -63,7 +60,6 @@ impl LogitsFile {
             values_path,
             path: path.to_owned(),
             side,
-            records: records.to_owned(),
         })
     }
 
@@ -94,16 +90,15 @@ impl Sink for LogitsFile {
         Ok(())
     }
 
-    fn finish(&mut self, _folder: &OutputFolder) -> Result<(), Failure> {
+    fn finish(&mut self, whole: &Whole<'_>) -> Result<(), Failure> {
         self.checkpoint()?;
-        let records = Records::open(&self.records).context("cannot read the records")?;
         atomic::write_with(&self.path, |file| {
             let mut length = Length::default();
-            write_table(&mut length, &records, self.side)?;
+            write_table(&mut length, whole.records, self.side)?;
             // Padded with spaces to a multiple of eight, which keeps the values aligned.
             let padded = length.0.next_multiple_of(8);
             file.write_all(&padded.to_le_bytes())?;
-            write_table(file, &records, self.side)?;
+            write_table(file, whole.records, self.side)?;
             let padding = (padded - length.0) as usize;
             file.write_all(&b"       "[..padding])?;
             io::copy(&mut File::open(&self.values_path)?, file)?;

@@ -5,7 +5,8 @@ use masklet_data::export::davis;
 use masklet_media::compose::{Background, replace_background, save_cutout};
 use masklet_media::{Mask, RgbImage, atomic};
 
-use super::scene::{Scene, Sink};
+use super::movie::Movie;
+use super::scene::{Scene, Sink, Whole};
 use crate::failure::Failure;
 
 /// `masks/<id>/<frame>.png`.
@@ -60,14 +61,35 @@ impl Sink for Cutouts {
     }
 }
 
-/// `background/<frame>.png`: all objects before another background.
-pub(super) struct BackgroundFiles(pub(super) Background);
+/// The clip with masks, as a video.
+pub(super) struct OverlayMovie(pub(super) Movie);
+
+impl Sink for OverlayMovie {
+    fn add(&mut self, scene: &Scene<'_>) -> Result<(), Failure> {
+        self.0.add(scene.folder, scene.overlay()?)
+    }
+
+    fn finish(&mut self, whole: &Whole<'_>) -> Result<(), Failure> {
+        self.0.finish(whole)
+    }
+}
+
+/// All objects before another background: `background/<frame>.png` and a video.
+pub(super) struct BackgroundFiles {
+    pub(super) background: Background,
+    pub(super) movie: Movie,
+}
 
 impl Sink for BackgroundFiles {
     fn add(&mut self, scene: &Scene<'_>) -> Result<(), Failure> {
-        let shown = before(scene, &self.0)?;
+        let shown = before(scene, &self.background)?;
         let name = format!("background/{:05}.png", scene.frame());
-        Ok(shown.save_png(scene.folder.file(&name)?)?)
+        shown.save_png(scene.folder.file(&name)?)?;
+        self.movie.add(scene.folder, &shown)
+    }
+
+    fn finish(&mut self, whole: &Whole<'_>) -> Result<(), Failure> {
+        self.movie.finish(whole)
     }
 }
 

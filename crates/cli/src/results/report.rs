@@ -4,11 +4,11 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use masklet_data::export::Streamed;
-use masklet_data::record::{ObjectRecord, Order, Records, Track};
+use masklet_data::record::{ObjectRecord, Order, Track};
 use masklet_media::Rle;
 use serde::Serialize;
 
-use super::VideoInfo;
+use super::scene::Whole;
 
 #[derive(Serialize)]
 struct Report<'a, O> {
@@ -49,12 +49,13 @@ struct FrameEntry {
 }
 
 /// Writes the report. Frames are in the order in which they were tracked.
-pub(super) fn write(
-    video: &VideoInfo,
-    complete: bool,
-    records: &Records,
-    file: &mut dyn Write,
-) -> io::Result<()> {
+pub(super) fn write(whole: &Whole<'_>, file: &mut dyn Write) -> io::Result<()> {
+    let Whole {
+        video,
+        records,
+        complete,
+        ..
+    } = *whole;
     let (width, height) = video.dimensions;
     let report = Report {
         video: VideoReport {

@@ -3,10 +3,11 @@
 use std::cell::OnceCell;
 
 use masklet::{FrameResult, ObjectId};
+use masklet_data::record::Records;
 use masklet_media::overlay::draw_labels;
 use masklet_media::{Mask, OverlayObject, PromptMark, RgbImage, draw_overlay};
 
-use super::FrameMarks;
+use super::{FrameMarks, VideoInfo};
 use crate::failure::Failure;
 use crate::output::OutputFolder;
 
@@ -14,8 +15,6 @@ use crate::output::OutputFolder;
 pub(super) struct Scene<'a> {
     /// Where results go.
     pub(super) folder: &'a OutputFolder,
-    /// How many frames were tracked before.
-    pub(super) position: usize,
     /// The objects with their logits.
     pub(super) result: &'a FrameResult,
     /// The frame's picture.
@@ -38,15 +37,26 @@ pub(super) trait Sink {
     }
 
     /// Writes what is made of the whole video.
-    fn finish(&mut self, _folder: &OutputFolder) -> Result<(), Failure> {
+    fn finish(&mut self, _whole: &Whole<'_>) -> Result<(), Failure> {
         Ok(())
     }
+}
+
+/// The whole video, when it has been tracked.
+pub(super) struct Whole<'a> {
+    /// Where results go.
+    pub(super) folder: &'a OutputFolder,
+    /// The video.
+    pub(super) video: &'a VideoInfo,
+    /// What was recorded.
+    pub(super) records: &'a Records,
+    /// Whether tracking reached its end.
+    pub(super) complete: bool,
 }
 
 impl<'a> Scene<'a> {
     pub(super) fn new(
         folder: &'a OutputFolder,
-        position: usize,
         result: &'a FrameResult,
         picture: &'a RgbImage,
         marks: &'a FrameMarks,
@@ -54,7 +64,6 @@ impl<'a> Scene<'a> {
         let mask = |object: &masklet::ObjectMask| (object.id, object.mask());
         Self {
             folder,
-            position,
             result,
             picture,
             masks: result.objects.iter().map(mask).collect(),

@@ -12,9 +12,8 @@ use masklet_media::overlay::draw_frame_number;
 use masklet_media::{Mask, PromptMark, RgbImage, preprocess};
 
 use super::names::{SHEET, UNFINISHED};
-use super::scene::{Scene, Sink, draw};
+use super::scene::{Scene, Sink, Whole, draw};
 use crate::failure::Failure;
-use crate::output::OutputFolder;
 
 /// The most frames on a sheet.
 const MOST: usize = 16;
@@ -70,7 +69,8 @@ impl Sink for Sheet {
         Ok(())
     }
 
-    fn finish(&mut self, folder: &OutputFolder) -> Result<(), Failure> {
+    fn finish(&mut self, whole: &Whole<'_>) -> Result<(), Failure> {
+        let folder = whole.folder;
         let tiles = (0..self.frames)
             .step_by(stride(self.frames))
             .map(|position| Ok(RgbImage::open(folder.file(&tile(position))?)?))

@@ -105,7 +105,10 @@ pub fn write(
     let frames = video.frame_count.unwrap_or(tracked).max(tracked);
     let annotated = frames.div_ceil(step);
     let ids: Vec<u32> = records.objects().iter().map(|object| object.id).collect();
-    let totals = count(records, &ids, step, annotated)?;
+    let mut totals = count(records, &ids, step, annotated)?;
+    if origin == Origin::Manual {
+        count_edits(records, &ids, &mut totals)?;
+    }
     let pixels = f64::from(width) * f64::from(height);
     let sizes: Vec<f64> = totals.iter().map(Totals::mean_area).collect();
 
@@ -200,12 +203,16 @@ fn count(records: &Records, ids: &[u32], step: usize, annotated: usize) -> io::R
             totals.add(at, objects.get(id).map_or(0, |object| object.area));
         }
     }
-    // Any frame may have been prompted, also one that is not annotated.
+    Ok(totals)
+}
+
+/// Counts the frames on which each object was prompted: any, also those that are not annotated.
+fn count_edits(records: &Records, ids: &[u32], totals: &mut [Totals]) -> io::Result<()> {
     for record in records.frames(Order::Frame) {
         let objects = by_id(record?);
         for (totals, id) in totals.iter_mut().zip(ids) {
             totals.edited += u64::from(objects.get(id).is_some_and(|object| object.prompted));
         }
     }
-    Ok(totals)
+    Ok(())
 }

@@ -40,9 +40,9 @@ pub fn score_predictions(
         .par_iter()
         .map(|name| {
             let predicted = predicted_name(truth, predictions, name);
-            let score = truth.open_named(name).and_then(|truth| {
-                Ok((truth, predictions.open_named(predicted)?))
-            });
+            let score = truth
+                .open_named(name)
+                .and_then(|truth| Ok((truth, predictions.open_named(predicted)?)));
             let score = score.map_err(Into::into).and_then(|(truth, predicted)| {
                 score_one(&*truth, &*predicted, (rules, void, missing))
             });
@@ -80,9 +80,14 @@ fn score_one(
     predicted: &dyn Sequence,
     (rules, void, missing): (Rules, Void, Missing),
 ) -> Result<SequenceScore> {
-    let by_name: HashMap<String, usize> =
-        (0..predicted.frame_count()).map(|frame| (predicted.frame_name(frame), frame)).collect();
-    let listed = if rules.use_list() { Some(truth.objects()?) } else { None };
+    let by_name: HashMap<String, usize> = (0..predicted.frame_count())
+        .map(|frame| (predicted.frame_name(frame), frame))
+        .collect();
+    let listed = if rules.use_list() {
+        Some(truth.objects()?)
+    } else {
+        None
+    };
     let scoring = Scoring {
         frames: truth.annotated_frames(),
         rules,
@@ -96,10 +101,17 @@ fn score_one(
             None => Ok(None),
         }
     };
-    score_sequence(truth.name(), scoring, |frame| annotation(truth, frame), prediction)
+    score_sequence(
+        truth.name(),
+        scoring,
+        |frame| annotation(truth, frame),
+        prediction,
+    )
 }
 
 /// What is annotated on a frame that is known to be annotated.
 pub(crate) fn annotation(truth: &dyn Sequence, frame: usize) -> Result<FrameAnnotation> {
-    Ok(truth.annotation(frame)?.unwrap_or_else(|| FrameAnnotation::from_masks((0, 0), Vec::new())))
+    Ok(truth
+        .annotation(frame)?
+        .unwrap_or_else(|| FrameAnnotation::from_masks((0, 0), Vec::new())))
 }

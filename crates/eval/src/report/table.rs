@@ -22,7 +22,10 @@ impl Table {
         let head = ["method", "prompt"].map(str::to_owned).into_iter();
         let cells = |row: &Row| {
             let values = names.iter().map(|name| number(row.metric(name)));
-            [row.method.clone(), row.prompt.clone()].into_iter().chain(values).collect()
+            [row.method.clone(), row.prompt.clone()]
+                .into_iter()
+                .chain(values)
+                .collect()
         };
         Self {
             head: head.chain(names.iter().cloned()).collect(),
@@ -36,7 +39,10 @@ impl Table {
         let widths: Vec<usize> = (0..self.head.len())
             .map(|column| {
                 let cells = std::iter::once(&self.head).chain(&self.rows);
-                cells.map(|row| row[column].chars().count()).max().unwrap_or(0)
+                cells
+                    .map(|row| row[column].chars().count())
+                    .max()
+                    .unwrap_or(0)
             })
             .collect();
         let mut text = String::new();
@@ -63,7 +69,10 @@ impl Table {
             .map(|column| if column < self.words { "---" } else { "---:" }.to_owned())
             .collect();
         let rows = self.rows.iter().map(|row| line(row));
-        [line(&self.head), line(&rule)].into_iter().chain(rows).collect()
+        [line(&self.head), line(&rule)]
+            .into_iter()
+            .chain(rows)
+            .collect()
     }
 }
 

@@ -6,9 +6,7 @@ use anyhow::{Context as _, anyhow};
 use masklet_data::DataError;
 use masklet_eval::Error;
 use masklet_eval::protocols::SequenceFailure;
-use masklet_eval::report::{
-    DataDescription, FORMAT, Machine, Protocol, Report, Row, Table,
-};
+use masklet_eval::report::{DataDescription, FORMAT, Machine, Protocol, Report, Row, Table};
 use masklet_eval::scoring::Rules;
 use masklet_media::atomic;
 
@@ -91,12 +89,20 @@ impl Reporting {
             serde_json::from_str(&text)
                 .with_context(|| format!("{} is no result of masklet bench --json", path.display()))
         };
-        Ok(self.bench.iter().map(read).collect::<Result<_, anyhow::Error>>()?)
+        Ok(self
+            .bench
+            .iter()
+            .map(read)
+            .collect::<Result<_, anyhow::Error>>()?)
     }
 }
 
 /// Prints the report and writes it; fails if something could not be evaluated.
-pub(super) fn finish(reporting: &Reporting, report: &Report, global: &Global) -> Result<(), Failure> {
+pub(super) fn finish(
+    reporting: &Reporting,
+    report: &Report,
+    global: &Global,
+) -> Result<(), Failure> {
     if let Some(folder) = &reporting.output {
         write(folder, report)?;
     }
@@ -140,7 +146,11 @@ pub(super) fn select(all: &[String], asked: &[String]) -> Result<Vec<String>, Fa
             )));
         }
     }
-    Ok(all.iter().filter(|name| asked.contains(name)).cloned().collect())
+    Ok(all
+        .iter()
+        .filter(|name| asked.contains(name))
+        .cloned()
+        .collect())
 }
 
 impl From<DataError> for Failure {

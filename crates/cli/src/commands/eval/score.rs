@@ -64,19 +64,37 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let predictions = open_masks(&args.pred, &options)?;
     let rules = rules.unwrap_or_else(|| default_rules(truth.layout()));
     let names = args.names(&*truth, &*predictions)?;
-    let void = if args.ignore_void { Void::Ignored } else { Void::Background };
-    let missing = if args.missing_as_empty { Missing::Empty } else { Missing::Error };
+    let void = if args.ignore_void {
+        Void::Ignored
+    } else {
+        Void::Background
+    };
+    let missing = if args.missing_as_empty {
+        Missing::Empty
+    } else {
+        Missing::Error
+    };
 
     let progress = Mutex::new(Progress::new("sequence", Some(names.len()), global.quiet));
-    let done = || progress.lock().unwrap_or_else(|broken| broken.into_inner()).step();
+    let done = || {
+        progress
+            .lock()
+            .unwrap_or_else(|broken| broken.into_inner())
+            .step()
+    };
     let Outcome { scores, failures } =
         score_predictions(&*truth, &*predictions, &names, (rules, void, missing), done);
-    progress.into_inner().unwrap_or_else(|broken| broken.into_inner()).finish();
+    progress
+        .into_inner()
+        .unwrap_or_else(|broken| broken.into_inner())
+        .finish();
 
     let data = DataDescription::new(&args.truth, truth.layout(), names.len());
     let summary = Summary::over(&scores, None);
     let row = Row::of_sequences(&args.method(), false, "given", &summary, scores);
-    let report = args.reporting.report(Protocol::Score, data, rules.sentence(), vec![row], failures)?;
+    let report =
+        args.reporting
+            .report(Protocol::Score, data, rules.sentence(), vec![row], failures)?;
     finish(&args.reporting, &report, global)
 }
 
@@ -99,7 +117,11 @@ fn default_rules(layout: Layout) -> Rules {
 impl Args {
     fn method(&self) -> String {
         let folder = std::path::absolute(&self.pred).unwrap_or_else(|_| self.pred.clone());
-        let folder = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let folder = folder
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         self.name.clone().unwrap_or(folder)
     }
 

@@ -6,6 +6,7 @@ use anyhow::anyhow;
 use masklet::{
     EverythingFrame, EverythingTracker, MaskGenerator, ObjectId, StreamTracker, VideoOptions,
 };
+use masklet_data::export::sav::Origin;
 use masklet_media::{FrameSource, PromptMark};
 
 use super::{Args, NOTHING_FOUND};
@@ -39,7 +40,8 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         path: args.input.path()?.clone(),
         dimensions: source.dimensions(),
         frame_count: source.frame_count(),
-        frame_rate: rate.map(|rate| rate.per_second()),
+        frame_rate: rate,
+        origin: Origin::Auto,
         model: model.name().to_owned(),
         weights: args.model.weights().cloned(),
         low_res: model.config().low_res(),
