@@ -291,3 +291,52 @@ fn failures_exit_with_1_and_name_the_file() {
         &["missing.pt"],
     );
 }
+
+/// A DAVIS folder of one sequence of two frames.
+fn tiny_davis(root: &Path) {
+    for frame in ["00000", "00001"] {
+        for (part, file) in [("JPEGImages", "jpg"), ("Annotations", "png")] {
+            let place = root.join(part).join("480p/dot");
+            fs::create_dir_all(&place).unwrap();
+            let mask = Mask::from_fn(32, 24, |x, y| part == "JPEGImages" || x < 8 && y < 6);
+            mask.save_png(place.join(format!("{frame}.{file}")))
+                .unwrap();
+        }
+    }
+}
+
+#[test]
+fn data_inspect_counts_and_draws_a_contact_sheet() {
+    let run = Run::new();
+    tiny_davis(&run.path("davis"));
+    let output = run.command(&["data", "inspect", "davis", "--sheet", "sheet.png", "--json"]);
+    succeeded(&output);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["layout"], "davis");
+    assert_eq!(report["items"], 1);
+    assert_eq!(report["videos"]["annotated_frames"], 2);
+    assert_eq!(report["videos"]["objects"], 1);
+    assert_eq!(report["videos"]["relative_size"]["mean"], 0.0625);
+    assert_eq!(report["videos"]["visibility"]["disappearance_rate"], 0.0);
+    assert_eq!(report["sheet"]["cells"][0][1], "dot/00001");
+    RgbImage::open(run.path("sheet.png")).unwrap();
+
+    let inspect = |more: &[&str]| run.command(&[&["data", "inspect"], more].concat());
+    failed(
+        &inspect(&["davis", "--split", "val"]),
+        1,
+        &["val.txt is missing"],
+    );
+    failed(
+        &inspect(&["davis", "--resolution", "8k"]),
+        2,
+        &["8k", "480p"],
+    );
+    failed(&inspect(&["nowhere"]), 1, &["cannot read nowhere"]);
+    fs::remove_dir_all(run.path("davis/Annotations")).unwrap();
+    failed(
+        &inspect(&["davis"]),
+        1,
+        &["as DAVIS", "Annotations/480p is missing"],
+    );
+}
