@@ -46,6 +46,7 @@ pub mod atomic;
 pub mod components;
 mod error;
 pub mod frames;
+mod h264;
 mod jpeg;
 pub mod mask;
 pub mod overlay;
