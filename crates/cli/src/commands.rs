@@ -1,6 +1,11 @@
 //! One module for each command.
 
 pub(crate) mod bench;
+pub(crate) mod data;
+pub(crate) mod doctor;
+pub(crate) mod eval;
+pub(crate) mod everything;
 pub(crate) mod image;
+pub(crate) mod models;
 pub(crate) mod video;
 pub(crate) mod weights;

@@ -2,11 +2,15 @@
 
 mod commands;
 mod failure;
+mod fetching;
 mod interrupt;
 mod model_args;
 mod output;
 mod progress;
 mod prompts;
+mod results;
+mod scene;
+mod video_input;
 
 use std::process::ExitCode;
 
@@ -64,10 +68,20 @@ enum Command {
     Image(commands::image::Args),
     /// Track objects through a video.
     Video(commands::video::Args),
+    /// Find everything on a picture, or in a video and track it.
+    Everything(commands::everything::Args),
     /// Measure how fast this machine segments and tracks.
     Bench(commands::bench::Args),
+    /// Look into data sets.
+    Data(commands::data::Args),
+    /// Evaluate models and predictions with the benchmarks' own metrics.
+    Eval(commands::eval::Args),
     /// Look into checkpoint files, and convert them.
     Weights(commands::weights::Args),
+    /// List the official models, and fetch them ahead of use.
+    Models(commands::models::Args),
+    /// Check this machine and this program, and say what to do about what is wrong.
+    Doctor(commands::doctor::Args),
 }
 
 fn main() -> ExitCode {
@@ -81,7 +95,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(Cli { command, global }: Cli) -> Result<(), Failure> {
+fn run(cli: Cli) -> Result<(), Failure> {
+    let Cli { command, global } = commands::video::resumed(cli)?;
     let DeviceName::Cpu = global.device;
     if let Some(threads) = global.threads {
         rayon::ThreadPoolBuilder::new()
@@ -89,10 +104,18 @@ fn run(Cli { command, global }: Cli) -> Result<(), Failure> {
             .build_global()
             .map_err(Failure::failed)?;
     }
+    if global.quiet {
+        fetching::be_quiet();
+    }
     match command {
         Command::Image(args) => commands::image::run(&args, &global),
         Command::Video(args) => commands::video::run(&args, &global),
+        Command::Everything(args) => commands::everything::run(&args, &global),
         Command::Bench(args) => commands::bench::run(&args, &global),
+        Command::Data(args) => commands::data::run(&args, &global),
+        Command::Eval(args) => commands::eval::run(&args, &global),
         Command::Weights(args) => commands::weights::run(&args, &global),
+        Command::Models(args) => commands::models::run(&args, &global),
+        Command::Doctor(args) => commands::doctor::run(&args, &global),
     }
 }

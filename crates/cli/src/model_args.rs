@@ -1,7 +1,7 @@
 //! Which model to use: the flags shared by all commands that run one.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use masklet::{Compute, Model, Precision, Preset, Sam2Config};
@@ -9,10 +9,7 @@ use masklet_model::LoadedModel;
 use masklet_model::weights::{Checkpoint, check_model_name, detect};
 
 use crate::failure::Failure;
-
-/// Where the official checkpoints are.
-const OFFICIAL_WEIGHTS: &str =
-    "https://dl.fbaipublicfiles.com/segment_anything_2/092824/sam2.1_hiera_tiny.pt";
+use crate::fetching;
 
 /// The model's flags.
 #[derive(clap::Args)]
@@ -20,9 +17,13 @@ pub(crate) struct ModelArgs {
     /// Checkpoint file: official `.pt`, or `.safetensors` with the same names.
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
-    /// The model that the checkpoint must be, such as sam2.1-tiny. It is detected if not given.
+    /// Official model, such as sam2.1-tiny. Without --weights it is taken from the Hugging Face
+    /// cache, or fetched into it; with --weights it is what the file must be.
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
     model: Option<Preset>,
+    /// Never fetch a model: it must be in the cache. HF_HUB_OFFLINE=1 does the same.
+    #[arg(long)]
+    offline: bool,
     /// Configuration of a custom model, as JSON, for a checkpoint that does not bring its own.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -34,7 +35,7 @@ pub(crate) struct ModelArgs {
 
 /// Choices of precision.
 #[derive(clap::ValueEnum, Clone, Copy)]
-enum PrecisionName {
+pub(crate) enum PrecisionName {
     /// 32-bit floats, as the reference.
     F32,
     /// bfloat16 operands; sums, norms and softmax in f32.
@@ -44,7 +45,7 @@ enum PrecisionName {
 }
 
 impl PrecisionName {
-    fn compute(self) -> Compute {
+    pub(crate) fn compute(self) -> Compute {
         match self {
             Self::F32 => Compute::cpu(Precision::F32),
             Self::Bf16 => Compute::cpu(Precision::Bf16),
@@ -54,13 +55,36 @@ impl PrecisionName {
 }
 
 impl ModelArgs {
-    /// Loads the model.
+    /// Loads the model, from the file given or by its name.
     pub(crate) fn load(&self) -> Result<Model, Failure> {
-        let path = self.weights.as_ref().ok_or_else(|| {
+        match &self.weights {
+            Some(path) => self.load_file(path),
+            None => {
+                let path = self.by_name()?;
+                self.load_file(&path).map_err(|failure| {
+                    // Whatever is wrong with a file that the user did not choose is a failure.
+                    let (Failure::Usage(error) | Failure::Failed(error)) = failure;
+                    Failure::Failed(error.context(format!(
+                        "the file in the model cache is of no use; remove {} to have it fetched again",
+                        path.display()
+                    )))
+                })
+            }
+        }
+    }
+
+    /// The file of the model that was named.
+    fn by_name(&self) -> Result<PathBuf, Failure> {
+        let preset = self.model.ok_or_else(|| {
             Failure::usage(anyhow!(
-                "no checkpoint is given: pass --weights FILE; the smallest official one is at {OFFICIAL_WEIGHTS}"
+                "no model is given: pass --model NAME for an official one, which is fetched when \
+                 first used (`masklet models` lists them), or --weights FILE"
             ))
         })?;
+        fetching::fetch(preset, self.offline)
+    }
+
+    fn load_file(&self, path: &Path) -> Result<Model, Failure> {
         let compute = self.precision.compute();
         let checkpoint = Checkpoint::open(path)?;
         let (config, preset) = match self.custom_config()? {

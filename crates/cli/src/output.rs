@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use masklet_media::atomic;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::failure::Failure;
 
@@ -45,6 +45,28 @@ impl OutputFolder {
         Ok(atomic::write(&self.file(name)?, &text)?)
     }
 
+    /// Writes a file through `write`, completely or not at all.
+    pub(crate) fn write_with(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        Ok(atomic::write_with(&self.file(name)?, write)?)
+    }
+
+    /// Removes from the folder `name` what `is_ours` recognises by its path in the result folder,
+    /// and the folders that are empty then.
+    pub(crate) fn remove(&self, name: &str, is_ours: impl Fn(&str) -> bool) -> Result<(), Failure> {
+        let path = self.path.join(name);
+        if !path.is_dir() {
+            return Ok(());
+        }
+        remove_recognised(&path, &format!("{name}/"), &is_ours)
+            .with_context(|| format!("cannot remove {}", path.display()))?;
+        remove_empty_folders(&path);
+        Ok(())
+    }
+
     /// The folder.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -71,11 +93,38 @@ fn remove_recognised(
     Ok(())
 }
 
+/// Removes a folder and those in it if there is no file in them.
+fn remove_empty_folders(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_empty_folders(&entry.path());
+        }
+    }
+    // Fails if something is left, which then stays.
+    let _ = fs::remove_dir(folder);
+}
+
 /// Whether `name` is `prefix`, digits, `suffix`.
 pub(crate) fn is_numbered(name: &str, prefix: &str, suffix: &str) -> bool {
     name.strip_prefix(prefix)
         .and_then(|rest| rest.strip_suffix(suffix))
         .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// A path in a report. One that is not UTF-8 cannot be told in JSON as it is: what is not gets
+/// replaced, and the report is written all the same.
+pub(crate) fn path_in_report<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
+}
+
+/// [`path_in_report`], of a path that may be absent.
+pub(crate) fn path_in_report_if_any<S: Serializer>(
+    path: &Option<PathBuf>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    path.as_ref()
+        .map(|path| path.to_string_lossy())
+        .serialize(serializer)
 }
 
 /// Prints a report on standard output as one JSON document.
@@ -87,6 +136,16 @@ pub(crate) fn print_json(report: &impl Serialize) -> Result<(), Failure> {
 /// Prints a line on standard output. A reader that has closed its end is not an error.
 pub(crate) fn print_line(text: &str) -> Result<(), Failure> {
     match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Prints a file on standard output. A reader that has closed its end is not an error.
+pub(crate) fn copy_file_to_stdout(path: &Path) -> Result<(), Failure> {
+    let mut file =
+        fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    match io::copy(&mut file, &mut io::stdout().lock()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(error)),
         _ => Ok(()),
     }

@@ -1,7 +1,10 @@
 //! What can go wrong, and what to do about it.
 
+use std::path::PathBuf;
+
 use masklet_media::MediaError;
 use masklet_model::ModelError;
+use masklet_model::weights::WeightsError;
 use thiserror::Error;
 
 /// The result of an operation of this crate.
@@ -82,6 +85,28 @@ pub enum Error {
         /// Side of the model's low-resolution masks.
         side: usize,
     },
+    /// Prompts of one batch that differ in kind.
+    #[error(
+        "the prompts of a batch have {points:?} points (a box counts as two), and {masks} of {} \
+         have mask logits: give all the same number of points, and mask logits to all or none",
+        points.len()
+    )]
+    UnevenPrompts {
+        /// Points of each prompt.
+        points: Vec<usize>,
+        /// How many prompts have mask logits.
+        masks: usize,
+    },
+    /// An option that cannot be.
+    #[error("{option} is {found}; accepted: {accepted}")]
+    InvalidOption {
+        /// The option's name.
+        option: &'static str,
+        /// What was given.
+        found: String,
+        /// What it may be.
+        accepted: String,
+    },
     /// A mask prompt of another size than the video.
     #[error(
         "the mask is {}×{} pixels, the frames are {}×{}: masks are given at the size of the video",
@@ -123,4 +148,18 @@ pub enum Error {
         /// The object.
         id: u32,
     },
+    /// A prompt before the first frame of a stream.
+    #[error("no frame has been pushed yet: push a frame, then prompt objects on it")]
+    NoFrameYet,
+    /// A saved session that cannot be continued.
+    #[error("the saved session {} cannot be continued: {what}", path.display())]
+    SavedSession {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        what: String,
+    },
+    /// A saved session that cannot be read or written.
+    #[error(transparent)]
+    StateFile(#[from] WeightsError),
 }

@@ -1,124 +1,20 @@
 //! [`ImagePredictor`]: masks on still pictures.
 
+mod prediction;
+
 use burn::tensor::{Tensor, TensorData};
-use masklet_media::{Mask, RgbImage, components, preprocess};
-use masklet_model::{DecodedMasks, ImageFeatures, MaskChoice, Prompts};
+use masklet_media::{RgbImage, components, preprocess};
+use masklet_model::{ImageFeatures, MaskChoice, Prompts};
 
 use crate::prompt::Frame;
 use crate::upscale::{upscale, values};
-use crate::{BoxPrompt, Click, Error, Model, Result};
+use crate::{BoxPrompt, Error, Model, Result};
+pub use prediction::{ImageOptions, ImagePrediction, ImagePrompt};
 
 /// Low-resolution logits are clamped to this range before they are handed back as a prompt.
 const LOGIT_RANGE: f32 = 32.0;
 /// Filled holes are this far above the threshold, erased specks as far below.
 const REPAIRED_LOGIT: f32 = 10.0;
-
-/// What marks the object on a picture. Coordinates are pixels of the picture.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct ImagePrompt {
-    /// Clicks on the object and on what is not the object.
-    pub clicks: Vec<Click>,
-    /// A box around the object.
-    pub bounds: Option<BoxPrompt>,
-    /// Low-resolution logits of an earlier prediction, `[side, side]`, to be refined.
-    pub mask_logits: Option<Vec<f32>>,
-}
-
-impl ImagePrompt {
-    /// Clicks alone.
-    pub fn clicks(clicks: impl IntoIterator<Item = Click>) -> Self {
-        Self {
-            clicks: clicks.into_iter().collect(),
-            ..Self::default()
-        }
-    }
-
-    /// A box alone.
-    pub fn bounds(bounds: BoxPrompt) -> Self {
-        Self {
-            bounds: Some(bounds),
-            ..Self::default()
-        }
-    }
-
-    /// The same prompt, refining an earlier mask.
-    pub fn with_mask_logits(self, logits: Vec<f32>) -> Self {
-        Self {
-            mask_logits: Some(logits),
-            ..self
-        }
-    }
-}
-
-/// How masks are made from logits.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ImageOptions {
-    /// Logits above this are the object. 0 is an even chance.
-    pub mask_threshold: f32,
-    /// Holes of at most this many low-resolution pixels are filled; 0 fills none.
-    pub max_hole_area: u64,
-    /// Specks of at most this many low-resolution pixels are erased; 0 erases none.
-    pub max_speck_area: u64,
-}
-
-impl Default for ImageOptions {
-    fn default() -> Self {
-        Self {
-            mask_threshold: 0.0,
-            max_hole_area: 0,
-            max_speck_area: 0,
-        }
-    }
-}
-
-/// The masks for one prompt, in the model's own order.
-#[derive(Debug, Clone)]
-pub struct ImagePrediction {
-    /// Predicted IoU of each mask with the object.
-    pub iou: Vec<f32>,
-    /// Occlusion score: positive if the object is in the picture.
-    pub object_score: f32,
-    /// Logits of each mask `[side, side]`, clamped to ±32: a prompt for a next prediction.
-    pub low_res_logits: Vec<Vec<f32>>,
-    /// Logits of each mask at the picture's size, `[height, width]`.
-    pub logits: Vec<Vec<f32>>,
-    dimensions: (u32, u32),
-    threshold: f32,
-}
-
-impl ImagePrediction {
-    /// The number of masks.
-    pub fn len(&self) -> usize {
-        self.iou.len()
-    }
-
-    /// Whether there is no mask. There always is one.
-    pub fn is_empty(&self) -> bool {
-        self.iou.is_empty()
-    }
-
-    /// Indices of the masks, best predicted IoU first.
-    pub fn ranking(&self) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.len()).collect();
-        order.sort_by(|&a, &b| self.iou[b].total_cmp(&self.iou[a]));
-        order
-    }
-
-    /// Index of the mask with the best predicted IoU.
-    pub fn best(&self) -> usize {
-        self.ranking()[0]
-    }
-
-    /// Mask `index` at the picture's size.
-    ///
-    /// # Panics
-    /// If there is no such mask.
-    pub fn mask(&self, index: usize) -> Mask {
-        let (width, height) = self.dimensions;
-        Mask::from_logits(width, height, &self.logits[index], self.threshold)
-            .expect("logits have the picture's size")
-    }
-}
 
 /// A picture that has been encoded.
 #[derive(Debug, Clone)]
@@ -127,6 +23,30 @@ struct Encoded {
     features: ImageFeatures,
     /// The embedding of a picture without memories.
     embedding: Tensor<4>,
+}
+
+/// What the decoder says to a batch of prompts.
+pub(crate) struct Decoded {
+    /// Mask logits `[objects, masks, side, side]`.
+    pub(crate) logits: Tensor<4>,
+    /// Predicted IoU, `[objects, masks]`.
+    pub(crate) iou: Vec<f32>,
+    /// Occlusion score of each object.
+    object_score: Vec<f32>,
+}
+
+impl Decoded {
+    /// How many masks each object has.
+    pub(crate) fn masks(&self) -> usize {
+        self.logits.dims()[1]
+    }
+
+    /// The logits of one object's masks, `[masks, side, side]`.
+    pub(crate) fn logits_of(&self, object: usize) -> Tensor<3> {
+        let [_, masks, side, _] = self.logits.dims();
+        let logits = self.logits.clone().narrow(0, object, 1);
+        logits.reshape([masks, side, side])
+    }
 }
 
 /// Predicts masks on pictures: encode once with [`set_image`](Self::set_image), then prompt any
@@ -211,23 +131,7 @@ impl ImagePredictor {
         prompt: &ImagePrompt,
         choice: MaskChoice,
     ) -> Result<ImagePrediction> {
-        let image = self.image(index)?;
-        let frame = self.frame(image);
-        let points = frame.points(prompt.bounds, &prompt.clicks)?;
-        let masks = match &prompt.mask_logits {
-            None if points.is_empty() => return Err(Error::EmptyPrompt),
-            None => None,
-            Some(logits) => Some(self.mask_logits(logits)?),
-        };
-        let prompts = Prompts {
-            points: if points.is_empty() {
-                vec![]
-            } else {
-                vec![points]
-            },
-            masks,
-        };
-        let mut predictions = self.decode(image, prompts, choice)?;
+        let mut predictions = self.predict_all(index, std::slice::from_ref(prompt), choice)?;
         Ok(predictions.remove(0))
     }
 
@@ -240,20 +144,72 @@ impl ImagePredictor {
         boxes: &[BoxPrompt],
         choice: MaskChoice,
     ) -> Result<Vec<ImagePrediction>> {
-        let image = self.image(0)?;
-        let frame = self.frame(image);
-        if boxes.is_empty() {
-            return Err(Error::EmptyPrompt);
-        }
-        let points = boxes
-            .iter()
-            .map(|&bounds| frame.points(Some(bounds), &[]))
-            .collect::<Result<_>>()?;
-        let prompts = Prompts {
-            points,
-            masks: None,
-        };
-        self.decode(image, prompts, choice)
+        let prompts: Vec<_> = boxes.iter().copied().map(ImagePrompt::bounds).collect();
+        self.predict_batch(&prompts, choice)
+    }
+
+    /// Masks for several prompts at once, each its own object, on the picture that was set. The
+    /// prompts must be alike: the same number of clicks, all or none with a box, all or none with
+    /// mask logits.
+    ///
+    /// # Errors
+    /// As [`Self::predict`], and if the prompts are not alike.
+    pub fn predict_batch(
+        &self,
+        prompts: &[ImagePrompt],
+        choice: MaskChoice,
+    ) -> Result<Vec<ImagePrediction>> {
+        self.predict_all(0, prompts, choice)
+    }
+
+    fn predict_all(
+        &self,
+        index: usize,
+        prompts: &[ImagePrompt],
+        choice: MaskChoice,
+    ) -> Result<Vec<ImagePrediction>> {
+        let decoded = self.decode(index, prompts, choice)?;
+        let masks = decoded.masks();
+        (0..prompts.len())
+            .map(|object| {
+                let logits = decoded.logits_of(object);
+                Ok(ImagePrediction {
+                    iou: decoded.iou[object * masks..][..masks].to_vec(),
+                    object_score: decoded.object_score[object],
+                    logits: self.full_size(index, logits.clone())?,
+                    low_res_logits: as_prompts(logits),
+                    dimensions: self.image(index)?.dimensions,
+                    threshold: self.options.mask_threshold,
+                })
+            })
+            .collect()
+    }
+
+    /// Decodes masks for several prompts at once, at the model's resolution. See
+    /// [`Self::predict_batch`].
+    pub(crate) fn decode(
+        &self,
+        index: usize,
+        prompts: &[ImagePrompt],
+        choice: MaskChoice,
+    ) -> Result<Decoded> {
+        let image = self.image(index)?;
+        let prompts = self.prompts(image, prompts)?;
+        let embedding = image.embedding.clone();
+        let network = self.model.network();
+        let decoded = network.segment(embedding, &image.features, prompts, choice);
+        Ok(Decoded {
+            logits: decoded.logits,
+            iou: values(decoded.iou),
+            object_score: values(decoded.object_score),
+        })
+    }
+
+    /// Brings decoded logits `[masks, side, side]` to the size of the picture, each mask's as
+    /// `[height, width]`, repaired as the options say.
+    pub(crate) fn full_size(&self, index: usize, logits: Tensor<3>) -> Result<Vec<Vec<f32>>> {
+        let repaired = self.repair(logits)?;
+        Ok(rows(upscale(repaired, self.image(index)?.dimensions)))
     }
 
     fn image(&self, index: usize) -> Result<&Encoded> {
@@ -265,58 +221,47 @@ impl ImagePredictor {
         }
     }
 
-    fn frame(&self, image: &Encoded) -> Frame {
-        Frame::new(image.dimensions, self.model.config().image_size)
+    /// The network's prompts for a batch of objects.
+    fn prompts(&self, image: &Encoded, prompts: &[ImagePrompt]) -> Result<Prompts> {
+        let frame = Frame::new(image.dimensions, self.model.config().image_size);
+        let points = prompts
+            .iter()
+            .map(|prompt| frame.points(prompt.bounds, &prompt.clicks))
+            .collect::<Result<Vec<_>>>()?;
+        let masks: Vec<_> = prompts
+            .iter()
+            .filter_map(|prompt| prompt.mask_logits.as_deref())
+            .collect();
+        let pointless = points.iter().all(Vec::is_empty);
+        if prompts.is_empty() || (pointless && masks.is_empty()) {
+            return Err(Error::EmptyPrompt);
+        }
+        let alike = points.windows(2).all(|pair| pair[0].len() == pair[1].len());
+        if !alike || (!masks.is_empty() && masks.len() < prompts.len()) {
+            return Err(Error::UnevenPrompts {
+                points: points.iter().map(Vec::len).collect(),
+                masks: masks.len(),
+            });
+        }
+        Ok(Prompts {
+            points: if pointless { vec![] } else { points },
+            masks: (!masks.is_empty())
+                .then(|| self.mask_logits(&masks))
+                .transpose()?,
+        })
     }
 
-    fn mask_logits(&self, logits: &[f32]) -> Result<Tensor<4>> {
+    /// Mask prompts as the network takes them, `[masks, side, side, 1]`.
+    fn mask_logits(&self, masks: &[&[f32]]) -> Result<Tensor<4>> {
         let side = self.model.config().low_res();
-        if logits.len() != side * side {
+        if let Some(wrong) = masks.iter().find(|logits| logits.len() != side * side) {
             return Err(Error::MaskLogitsSize {
-                found: logits.len(),
+                found: wrong.len(),
                 side,
             });
         }
-        let data = TensorData::new(logits.to_vec(), [1, side, side, 1]);
+        let data = TensorData::new(masks.concat(), [masks.len(), side, side, 1]);
         Ok(Tensor::from_data(data, self.model.device()))
-    }
-
-    fn decode(
-        &self,
-        image: &Encoded,
-        prompts: Prompts,
-        choice: MaskChoice,
-    ) -> Result<Vec<ImagePrediction>> {
-        let decoded =
-            self.model
-                .network()
-                .segment(image.embedding.clone(), &image.features, prompts, choice);
-        let DecodedMasks {
-            logits,
-            iou,
-            object_score,
-            ..
-        } = decoded;
-        let [objects, masks, side, _] = logits.dims();
-        let iou = values(iou);
-        let object_score = values(object_score);
-        (0..objects)
-            .map(|object| {
-                let logits = logits
-                    .clone()
-                    .narrow(0, object, 1)
-                    .reshape([masks, side, side]);
-                let repaired = self.repair(logits.clone())?;
-                Ok(ImagePrediction {
-                    iou: iou[object * masks..][..masks].to_vec(),
-                    object_score: object_score[object],
-                    low_res_logits: rows(logits.clamp(-LOGIT_RANGE, LOGIT_RANGE)),
-                    logits: rows(upscale(repaired, image.dimensions)),
-                    dimensions: image.dimensions,
-                    threshold: self.options.mask_threshold,
-                })
-            })
-            .collect()
     }
 
     /// Fills holes and erases specks in logits `[masks, side, side]`, if wanted.
@@ -348,6 +293,11 @@ impl ImagePredictor {
         let data = TensorData::new(all, [masks, side, side]);
         Ok(Tensor::from_data(data, self.model.device()))
     }
+}
+
+/// Each mask's logits, as a prompt for a next prediction takes them.
+pub(crate) fn as_prompts(logits: Tensor<3>) -> Vec<Vec<f32>> {
+    rows(logits.clamp(-LOGIT_RANGE, LOGIT_RANGE))
 }
 
 /// The maps of `[maps, height, width]`, each as its values.

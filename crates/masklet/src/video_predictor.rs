@@ -17,15 +17,23 @@
 //! ```
 
 mod features;
+mod memory_policy;
 mod object;
 mod propagate;
+mod saved;
 mod session;
+mod stream;
+
+use std::num::NonZeroUsize;
 
 use masklet_media::{FrameSource, Mask};
 
 use crate::Model;
+pub use memory_policy::{ConfidentMemory, DistractorAwareMemory, MemoryPolicy};
 pub use propagate::{Propagate, Propagation};
+pub use saved::SavedSession;
 pub use session::VideoSession;
+pub use stream::StreamTracker;
 
 /// The number by which the user knows an object.
 pub type ObjectId = u32;
@@ -70,6 +78,11 @@ pub struct VideoOptions {
     pub cached_frames: usize,
     /// How long tracked frames are remembered.
     pub retention: MemoryRetention,
+    /// Which tracked frames are attended to.
+    pub memory_policy: MemoryPolicy,
+    /// Keep at most this many conditioning frames of an object, the first one and the latest, so
+    /// that prompting without end needs constant memory. `None`, as in the reference, keeps all.
+    pub conditioning_limit: Option<NonZeroUsize>,
 }
 
 impl Default for VideoOptions {
@@ -81,6 +94,8 @@ impl Default for VideoOptions {
             corrections_condition: true,
             cached_frames: 4,
             retention: MemoryRetention::WholeVideo,
+            memory_policy: MemoryPolicy::Recent,
+            conditioning_limit: None,
         }
     }
 }
@@ -92,6 +107,8 @@ pub struct ObjectMask {
     pub id: ObjectId,
     /// Occlusion score: positive if the object is in the picture.
     pub object_score: f32,
+    /// The mask's IoU with the object as the model predicts it; 1 for a mask that was given.
+    pub predicted_iou: f32,
     /// Mask logits at the model's resolution, `[side, side]`.
     pub low_res_logits: Vec<f32>,
     /// Mask logits at the video's resolution, `[height, width]`; above 0 is the object.
@@ -147,6 +164,10 @@ impl VideoPredictor {
             model: model.clone(),
             options,
         }
+    }
+
+    pub(crate) fn model(&self) -> &Model {
+        &self.model
     }
 
     /// A session over the frames of a video. Nothing is read yet.

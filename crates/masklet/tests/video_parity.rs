@@ -3,18 +3,13 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-
 use burn::tensor::{Device, Tensor, TensorData};
-use common::{
-    Comparison, FAMILIES, Reference, bounds, checkpoint, config, every_2nd, fixture, json,
-};
+use common::{Comparison, FAMILIES, Reference, bounds, config, every_2nd, fixture, json, model_of};
 use masklet::{
-    ClickHistory, Direction, FrameResult, Model, ObjectId, ObjectMask, Propagation, Sam2Config,
+    ClickHistory, Direction, FrameResult, ObjectId, ObjectMask, Propagation, Sam2Config,
     VideoOptions, VideoPredictor, VideoSession, clicks_from_labels,
 };
 use masklet_media::{Mask, MemoryFrames};
-use masklet_model::weights::{CONFIG_KEY, Precision, save_safetensors};
 use masklet_model::{Interpolation, resize};
 use serde::Deserialize;
 
@@ -172,34 +167,12 @@ impl Action {
     }
 }
 
-/// The micro model with parameters of the reference's run in place of the checkpoint's.
-fn model(family: &str, config: &Sam2Config, reference: &Reference) -> Model {
-    let checkpoint = checkpoint(family);
-    let tensors: Vec<_> = checkpoint
-        .tensors()
-        .map(|(name, info)| {
-            let replaced = reference.values(&format!("override/{name}"));
-            let values = replaced.unwrap_or_else(|| checkpoint.read_f32(name).unwrap());
-            (name, info.shape.as_slice(), values)
-        })
-        .collect();
-    let tensors = tensors
-        .iter()
-        .map(|(name, shape, values)| (*name, *shape, values.as_slice()));
-    let config = serde_json::to_string(config).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("model.safetensors");
-    let metadata = BTreeMap::from([(CONFIG_KEY.to_owned(), config)]);
-    save_safetensors(&path, tensors, Precision::F32, metadata).unwrap();
-    Model::open(path).unwrap()
-}
-
 fn replay(name: &str) {
     for family in FAMILIES {
         let script: Script = json(family, &format!("video_{name}"));
         let reference = Reference::open(family, &format!("video_{name}"));
         let config = script.options.of_model(config(family));
-        let model = model(family, &config, &reference);
+        let model = model_of(family, &config, &reference);
         let frames = MemoryFrames::new(common::frames(script.frames)).unwrap();
         let options = script.options.of_session();
         let mut session = VideoPredictor::with_options(&model, options).session(frames);

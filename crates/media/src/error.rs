@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::BoundingBox;
 use crate::rle::RleError;
 
 /// The crate's result type.
@@ -68,6 +69,20 @@ pub enum MediaError {
         /// Width in pixels.
         width: u32,
         /// Height in pixels.
+        height: u32,
+    },
+    /// A part of a picture was asked for that is not in it.
+    #[error(
+        "the picture of {width}x{height} pixels has no columns {}..{} and rows {}..{}; a part must \
+         have at least one pixel and lie inside the picture",
+        bounds.x0, bounds.x1, bounds.y0, bounds.y1
+    )]
+    OutsidePicture {
+        /// The part asked for.
+        bounds: BoundingBox,
+        /// Width of the picture.
+        width: u32,
+        /// Height of the picture.
         height: u32,
     },
     /// A buffer does not have the length its dimensions ask for.

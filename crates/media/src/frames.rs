@@ -11,7 +11,7 @@ mod sequential;
 mod stream;
 
 pub use ffmpeg::{FfmpegTools, FfmpegVideo};
-pub use folder::ImageFolder;
+pub use folder::{ImageFolder, sort_frames};
 pub use memory::MemoryFrames;
 pub use mp4::Mp4Video;
 pub use open::{DecoderInfo, decoders, open_video};

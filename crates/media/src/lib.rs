@@ -10,8 +10,11 @@
 //!   [`PictureStream`] and [`RawStream`];
 //! * [`video_writer`]: frames become an MP4 with H.264, in segments, so that a run can resume;
 //! * [`Mask`] and [`Rle`]: a binary mask, as PNG and as COCO run-length encoding;
+//! * [`boxes`]: overlap of boxes, and non-maximum suppression;
 //! * [`components`]: connected regions, for filling holes and dropping specks;
-//! * [`overlay`]: tint, contours and prompts drawn onto a picture;
+//! * [`contours`]: the outlines of a mask, for polygons;
+//! * [`overlay`]: tint, contours, prompts and numbers drawn onto a picture;
+//! * [`compose`]: objects cut out, or put before another background;
 //! * [`atomic`]: files that are either complete or not there.
 //!
 //! Three decisions shape the code. **JPEG is decoded by libjpeg-turbo's code** (through
@@ -43,7 +46,10 @@
 //! ```
 
 pub mod atomic;
+pub mod boxes;
 pub mod components;
+pub mod compose;
+pub mod contours;
 mod error;
 pub mod frames;
 mod h264;
@@ -61,7 +67,7 @@ pub use frames::{
     FfmpegVideo, FrameRate, FrameSource, Frames, ImageFolder, MemoryFrames, Mp4Video,
     PictureStream, RawStream, open_video,
 };
-pub use mask::{BoundingBox, Mask};
+pub use mask::{BoundingBox, Mask, stability_score};
 pub use overlay::{OverlayObject, PromptMark, draw_overlay};
 pub use rgb_image::{MAX_PIXELS, RgbImage};
-pub use rle::{Rle, RleError};
+pub use rle::{Rle, RleError, UncompressedRle};

@@ -1,6 +1,10 @@
 //! Binary masks.
 
 mod png;
+mod set;
+mod stability;
+
+pub use stability::stability_score;
 
 use crate::{MediaError, Result};
 
@@ -35,6 +39,16 @@ impl BoundingBox {
     /// Height in pixels.
     pub fn height(&self) -> u32 {
         self.y1.saturating_sub(self.y0)
+    }
+
+    /// The number of pixels.
+    pub fn area(&self) -> u64 {
+        u64::from(self.width()) * u64::from(self.height())
+    }
+
+    /// The corners, for [`boxes`](crate::boxes).
+    pub fn corners(&self) -> [f32; 4] {
+        [self.x0, self.y0, self.x1, self.y1].map(|side| side as f32)
     }
 
     /// The form COCO uses: `[x, y, width, height]`, equal to pycocotools' `toBbox`.
@@ -161,30 +175,6 @@ impl Mask {
             });
         }
         found
-    }
-
-    /// Intersection over union with `other`, in 0..=1. Two empty masks agree: 1.
-    ///
-    /// # Errors
-    /// [`MediaError::SizeMismatch`] if the masks differ in size.
-    pub fn iou(&self, other: &Mask) -> Result<f64> {
-        if self.dimensions() != other.dimensions() {
-            return Err(MediaError::SizeMismatch {
-                what: "the second mask".into(),
-                found: other.dimensions(),
-                expected: self.dimensions(),
-            });
-        }
-        let (mut both, mut either) = (0u64, 0u64);
-        for (&a, &b) in self.bits.iter().zip(&other.bits) {
-            both += u64::from(a & b);
-            either += u64::from(a | b);
-        }
-        Ok(if either == 0 {
-            1.0
-        } else {
-            both as f64 / either as f64
-        })
     }
 
     /// Row `y`, which must be inside the mask.

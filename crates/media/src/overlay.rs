@@ -1,9 +1,11 @@
 //! Masks and prompts drawn onto a picture, to see at a glance what was segmented.
 
+mod labels;
 mod outline;
 mod palette;
 mod shapes;
 
+pub use labels::{draw_frame_number, draw_labels};
 pub use palette::{PALETTE, colour_of};
 
 use crate::{Mask, MediaError, Result, RgbImage};
@@ -43,6 +45,23 @@ pub enum PromptMark {
         /// Bottom edge.
         y1: f32,
     },
+}
+
+impl PromptMark {
+    /// The mark on a picture that is scaled by `factor`.
+    pub fn scaled(self, factor: f32) -> Self {
+        match self {
+            Self::Point { x, y, positive } => Self::Point {
+                x: x * factor,
+                y: y * factor,
+                positive,
+            },
+            Self::Box { x0, y0, x1, y1 } => {
+                let [x0, y0, x1, y1] = [x0, y0, x1, y1].map(|side| side * factor);
+                Self::Box { x0, y0, x1, y1 }
+            }
+        }
+    }
 }
 
 /// How much of the object's colour is laid over its pixels.

@@ -1,6 +1,7 @@
 //! An 8-bit RGB picture and its way in from, and out to, a file.
 
-use std::io::{self, Cursor};
+use std::fs::File;
+use std::io::{self, Cursor, Read as _};
 use std::path::Path;
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
@@ -8,11 +9,14 @@ use image::{
     DynamicImage, ExtendedColorType, ImageEncoder, ImageError, ImageFormat, ImageReader, Limits,
 };
 
-use crate::{MediaError, Result, atomic, jpeg};
+use crate::{BoundingBox, MediaError, Result, atomic, jpeg};
 
 /// The most pixels a picture or mask read from outside may have: 178,956,970, the count at
 /// which Pillow too refuses (13,377 squared).
 pub const MAX_PIXELS: u64 = 178_956_970;
+
+/// The longest beginning by which a format is recognised, with room to spare.
+const SIGNATURE_LENGTH: u64 = 64;
 
 /// An 8-bit RGB picture: `[height, width, 3]` bytes, row-major, at least one pixel.
 #[derive(Clone, PartialEq, Eq)]
@@ -89,6 +93,22 @@ impl RgbImage {
         Self::decode_named(&path.display().to_string(), &read_file(path)?)
     }
 
+    /// Whether a file begins as a picture of a format that is read; it may still be damaged.
+    ///
+    /// # Errors
+    /// [`MediaError::Read`].
+    pub fn recognises(path: impl AsRef<Path>) -> Result<bool> {
+        let path = path.as_ref();
+        let mut beginning = Vec::new();
+        File::open(path)
+            .and_then(|file| file.take(SIGNATURE_LENGTH).read_to_end(&mut beginning))
+            .map_err(|source| MediaError::Read {
+                path: path.to_owned(),
+                source,
+            })?;
+        Ok(recognise("the file", &beginning).is_ok())
+    }
+
     /// Decodes a picture from the bytes of a file; see [`RgbImage::open`].
     ///
     /// # Errors
@@ -140,6 +160,27 @@ impl RgbImage {
         }
         let at = (y as usize * self.width as usize + x as usize) * 3;
         self.pixels.get(at..at + 3)?.try_into().ok()
+    }
+
+    /// The part of the picture inside `bounds`.
+    ///
+    /// # Errors
+    /// [`MediaError::OutsidePicture`] if `bounds` has no pixel or reaches beyond the picture.
+    pub fn crop(&self, bounds: BoundingBox) -> Result<Self> {
+        let inside = bounds.x1 <= self.width && bounds.y1 <= self.height;
+        if !inside || bounds.area() == 0 {
+            return Err(MediaError::OutsidePicture {
+                bounds,
+                width: self.width,
+                height: self.height,
+            });
+        }
+        let row = |y: u32| {
+            let first = (y as usize * self.width as usize + bounds.x0 as usize) * 3;
+            &self.pixels[first..][..bounds.width() as usize * 3]
+        };
+        let rows: Vec<&[u8]> = (bounds.y0..bounds.y1).map(row).collect();
+        Self::from_raw(bounds.width(), bounds.height(), rows.concat())
     }
 
     /// Writes the picture as an 8-bit RGB PNG, complete or not at all (see [`atomic`]).

@@ -202,6 +202,33 @@ impl Rle {
     }
 }
 
+/// An encoding that serialises as pycocotools' uncompressed form: `counts` is the list of run
+/// lengths. [`Rle`] reads both forms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Rle", into = "UncompressedWire")]
+pub struct UncompressedRle(pub Rle);
+
+#[derive(Serialize)]
+struct UncompressedWire {
+    size: [u32; 2],
+    counts: Vec<u32>,
+}
+
+impl From<Rle> for UncompressedRle {
+    fn from(rle: Rle) -> Self {
+        Self(rle)
+    }
+}
+
+impl From<UncompressedRle> for UncompressedWire {
+    fn from(UncompressedRle(rle): UncompressedRle) -> Self {
+        Self {
+            size: [rle.height, rle.width],
+            counts: rle.counts,
+        }
+    }
+}
+
 impl From<&Mask> for Rle {
     fn from(mask: &Mask) -> Self {
         Self::encode(mask)

@@ -1,6 +1,6 @@
 //! Reading and writing pictures.
 
-use masklet_media::{MediaError, RgbImage, atomic};
+use masklet_media::{BoundingBox, MediaError, RgbImage, atomic};
 
 fn fixture(name: &str) -> String {
     format!("{}/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"))
@@ -183,4 +183,36 @@ fn a_pixel_outside_is_none() {
     assert_eq!(image.pixel(1, 0), Some([4, 5, 6]));
     assert_eq!(image.pixel(2, 0), None);
     assert_eq!(image.pixel(0, 1), None);
+}
+
+#[test]
+fn a_crop_has_the_pixels_of_its_part() {
+    let pixels = (0..5 * 4 * 3).collect();
+    let image = RgbImage::from_raw(5, 4, pixels).unwrap();
+    let bounds = |x0, y0, x1, y1| BoundingBox { x0, y0, x1, y1 };
+    let part = image.crop(bounds(1, 2, 4, 4)).unwrap();
+    assert_eq!(part.dimensions(), (3, 2));
+    for (x, y) in [(0, 0), (2, 0), (0, 1), (2, 1)] {
+        assert_eq!(part.pixel(x, y), image.pixel(x + 1, y + 2));
+    }
+    assert_eq!(image.crop(bounds(0, 0, 5, 4)).unwrap(), image);
+    for outside in [bounds(0, 0, 6, 4), bounds(2, 2, 2, 4), bounds(3, 0, 1, 4)] {
+        let refused = image.crop(outside);
+        assert!(matches!(refused, Err(MediaError::OutsidePicture { .. })));
+    }
+}
+
+#[test]
+fn pictures_are_recognised_by_their_beginning() {
+    for file in [
+        "mode_rgb.png",
+        "mode_jpeg.jpg",
+        "mode_webp.webp",
+        "mode_bmp.bmp",
+    ] {
+        assert!(RgbImage::recognises(fixture(file)).unwrap(), "{file}");
+    }
+    assert!(!RgbImage::recognises(fixture("rle.json")).unwrap());
+    let missing = RgbImage::recognises(fixture("missing.png"));
+    assert!(matches!(missing, Err(MediaError::Read { .. })));
 }

@@ -1,6 +1,6 @@
 //! Masks: measures, files, run-length encoding.
 
-use masklet_media::{BoundingBox, Mask, MediaError, Rle, RleError};
+use masklet_media::{BoundingBox, Mask, MediaError, Rle, RleError, UncompressedRle};
 use proptest::prelude::*;
 use serde::Deserialize;
 
@@ -211,4 +211,14 @@ proptest! {
     fn a_mask_is_its_own_match(mask in any_mask()) {
         prop_assert_eq!(mask.iou(&mask).unwrap(), 1.0);
     }
+}
+
+#[test]
+fn run_lengths_are_written_as_a_list_if_wanted_and_read_again() {
+    let mask = Mask::from_fn(3, 2, |x, y| x == 1 || (x, y) == (2, 1));
+    let written = serde_json::to_value(UncompressedRle(Rle::encode(&mask))).unwrap();
+    let expected = serde_json::json!({"size": [2, 3], "counts": [2, 2, 1, 1]});
+    assert_eq!(written, expected);
+    let read: UncompressedRle = serde_json::from_value(written).unwrap();
+    assert_eq!(read.0.decode(), mask);
 }

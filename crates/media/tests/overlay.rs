@@ -1,6 +1,6 @@
 //! Overlays: where they paint and where they do not.
 
-use masklet_media::overlay::{PALETTE, colour_of};
+use masklet_media::overlay::{PALETTE, colour_of, draw_frame_number, draw_labels};
 use masklet_media::{Mask, MediaError, OverlayObject, PromptMark, RgbImage, draw_overlay};
 
 const GREY: [u8; 3] = [100; 3];
@@ -133,12 +133,68 @@ fn a_mask_of_another_size_names_its_object() {
 }
 
 #[test]
-fn object_colours_are_distinct_and_repeat() {
-    for (index, colour) in PALETTE.iter().enumerate() {
-        assert!(!PALETTE[index + 1..].contains(colour));
+fn a_thousand_objects_have_colours_of_their_own() {
+    let colours: Vec<[u8; 3]> = (1..=1000).map(colour_of).collect();
+    assert_eq!(colours[..24], PALETTE);
+    for (index, colour) in colours.iter().enumerate() {
+        assert!(
+            !colours[index + 1..].contains(colour),
+            "object {}",
+            index + 1
+        );
     }
-    assert_eq!(colour_of(1), PALETTE[0]);
-    assert_eq!(colour_of(25), PALETTE[0]);
     assert_eq!(colour_of(0), PALETTE[23]);
     colour_of(u32::MAX);
+}
+
+#[test]
+fn numbers_stand_on_objects_and_hidden_ones_in_the_corner() {
+    let labelled = |mask: Option<&Mask>| {
+        let mut canvas = RgbImage::filled(200, 150, GREY).unwrap();
+        let object = OverlayObject {
+            id: 12,
+            mask,
+            prompts: &[],
+        };
+        draw_labels(&mut canvas, &[object]);
+        canvas
+    };
+    let untouched = |canvas: &RgbImage, x, y| canvas.pixel(x, y) == Some(GREY);
+    let seen = labelled(Some(&square()));
+    assert!(!untouched(&seen, 100, 75) && untouched(&seen, 8, 8));
+    let hidden = labelled(Some(&Mask::empty(200, 150)));
+    assert!(untouched(&hidden, 100, 75) && !untouched(&hidden, 8, 8));
+    assert_eq!(hidden, labelled(None));
+}
+
+#[test]
+fn a_number_stands_on_the_object_also_if_it_is_in_two_parts() {
+    // The centre of mass is between them.
+    let bars = Mask::from_fn(200, 150, |x, y| {
+        (20..60).contains(&x) && !(30..120).contains(&y)
+    });
+    let mut canvas = RgbImage::filled(200, 150, GREY).unwrap();
+    let object = OverlayObject {
+        id: 1,
+        mask: Some(&bars),
+        prompts: &[],
+    };
+    draw_labels(&mut canvas, &[object]);
+    assert_eq!(canvas.pixel(40, 75), Some(GREY));
+    assert_ne!(canvas.pixel(40, 120), Some(GREY));
+}
+
+#[test]
+fn numbers_of_any_length_fit_pictures_of_any_size() {
+    for (width, height) in [(1, 1), (3, 200), (200, 3)] {
+        let mask = Mask::from_fn(width, height, |_, _| true);
+        let mut canvas = RgbImage::filled(width, height, GREY).unwrap();
+        let object = OverlayObject {
+            id: u32::MAX,
+            mask: Some(&mask),
+            prompts: &[],
+        };
+        draw_labels(&mut canvas, &[object]);
+        draw_frame_number(&mut canvas, usize::MAX);
+    }
 }

@@ -1,11 +1,15 @@
 //! The memory bank: what is remembered of one object, and which of it a frame attends to
 //! (paper, section 4, "Memory bank").
 
+mod selection;
+
 use std::collections::BTreeMap;
 
 use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
 
 use crate::config::MemoryConfig;
+pub use selection::{PointerMemory, RecentChoice, Selection, SpatialMemory};
 
 /// What is remembered of an object (or a batch of objects) on one frame.
 #[derive(Debug, Clone)]
@@ -17,7 +21,7 @@ pub struct MemoryEntry {
 }
 
 /// The order in which frames are visited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Direction {
     /// From earlier to later frames.
     #[default]
@@ -58,6 +62,8 @@ impl Direction {
 pub struct MemoryBank<E = MemoryEntry> {
     conditioning: BTreeMap<usize, E>,
     recent: BTreeMap<usize, E>,
+    /// Tracked frames that are attended to however old they are.
+    anchors: BTreeMap<usize, E>,
 }
 
 impl<E> Default for MemoryBank<E> {
@@ -65,61 +71,7 @@ impl<E> Default for MemoryBank<E> {
         Self {
             conditioning: BTreeMap::new(),
             recent: BTreeMap::new(),
-        }
-    }
-}
-
-/// A spatial memory and how old it is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SpatialMemory<'a, E> {
-    /// 0 for a conditioning frame, else how many steps back the memory lies: 1 is the frame just
-    /// before, up to `num_maskmem - 1`.
-    pub age: usize,
-    /// The frame's memory.
-    pub entry: &'a E,
-}
-
-/// An object pointer and its distance in time.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PointerMemory<'a, E> {
-    /// Frames from the pointer's to the current one, in the direction of tracking.
-    pub distance: f32,
-    /// The frame's memory.
-    pub entry: &'a E,
-}
-
-/// What one frame attends to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Selection<'a, E> {
-    /// Spatial memories: conditioning frames by time, then recent frames, oldest first.
-    pub spatial: Vec<SpatialMemory<'a, E>>,
-    /// Object pointers: conditioning frames by time, then recent frames, latest first.
-    pub pointers: Vec<PointerMemory<'a, E>>,
-    /// Distances are encoded relative to this, the largest that a recent pointer can have.
-    pub max_distance: f32,
-}
-
-impl<'a, E> Selection<'a, E> {
-    /// The same selection, of a part of each entry.
-    pub fn map<F>(self, part: impl Fn(&'a E) -> &'a F) -> Selection<'a, F> {
-        Selection {
-            spatial: self
-                .spatial
-                .into_iter()
-                .map(|SpatialMemory { age, entry }| SpatialMemory {
-                    age,
-                    entry: part(entry),
-                })
-                .collect(),
-            pointers: self
-                .pointers
-                .into_iter()
-                .map(|PointerMemory { distance, entry }| PointerMemory {
-                    distance,
-                    entry: part(entry),
-                })
-                .collect(),
-            max_distance: self.max_distance,
+            anchors: BTreeMap::new(),
         }
     }
 }
@@ -128,6 +80,7 @@ impl<E> MemoryBank<E> {
     /// Remembers a prompted frame; replaces whatever was known of it.
     pub fn insert_conditioning(&mut self, frame: usize, entry: E) {
         self.recent.remove(&frame);
+        self.anchors.remove(&frame);
         self.conditioning.insert(frame, entry);
     }
 
@@ -168,6 +121,7 @@ impl<E> MemoryBank<E> {
     pub fn forget_around(&mut self, frame: usize, config: &MemoryConfig) {
         let reach = config.temporal_stride * config.num_maskmem;
         self.recent.retain(|&t, _| t.abs_diff(frame) > reach);
+        self.anchors.retain(|&t, _| t.abs_diff(frame) > reach);
     }
 
     /// Forgets tracked frames that no frame from `frame` on will attend to, so that the bank's
@@ -177,11 +131,86 @@ impl<E> MemoryBank<E> {
         frame: usize,
         direction: Direction,
         config: &MemoryConfig,
+        choice: RecentChoice<'_, E>,
     ) {
         let spatial = config.temporal_stride * config.num_maskmem;
         let reach = spatial.max(config.max_object_pointers);
-        self.recent
-            .retain(|&t, _| !direction.reached(frame, t) || t.abs_diff(frame) <= reach);
+        let worthy: Vec<usize> = match choice {
+            RecentChoice::ByAge => Vec::new(),
+            RecentChoice::Worthy(worthy) => self
+                .behind(frame, direction)
+                .filter(|(t, entry)| worthy(*t, entry))
+                .map(|(t, _)| t)
+                .take(config.num_maskmem)
+                .collect(),
+        };
+        self.recent.retain(|&t, _| {
+            !direction.reached(frame, t) || t.abs_diff(frame) <= reach || worthy.contains(&t)
+        });
+    }
+
+    /// Forgets the oldest conditioning frames over `limit`, but never the first of all, which
+    /// defines the object. Returns those forgotten.
+    pub fn limit_conditioning(&mut self, limit: usize) -> Vec<usize> {
+        let surplus = self.conditioning.len().saturating_sub(limit.max(1));
+        let forgotten: Vec<usize> = self
+            .conditioning
+            .keys()
+            .skip(1)
+            .take(surplus)
+            .copied()
+            .collect();
+        for frame in &forgotten {
+            self.conditioning.remove(frame);
+        }
+        forgotten
+    }
+
+    /// Makes a tracked frame one that is attended to until `limit` newer ones have come, however
+    /// old it is.
+    pub fn anchor(&mut self, frame: usize, limit: usize)
+    where
+        E: Clone,
+    {
+        if let Some(entry) = self.recent.get(&frame) {
+            self.anchors.insert(frame, entry.clone());
+        }
+        while self.anchors.len() > limit {
+            self.anchors.pop_first();
+        }
+    }
+
+    /// The anchors, in order of time.
+    pub fn anchors(&self) -> impl Iterator<Item = (usize, &E)> {
+        self.anchors.iter().map(|(&t, entry)| (t, entry))
+    }
+
+    /// Puts back an anchor that was saved.
+    pub fn insert_anchor(&mut self, frame: usize, entry: E) {
+        self.anchors.insert(frame, entry);
+    }
+
+    /// The conditioning frames with their memories, in order of time.
+    pub fn conditioning_entries(&self) -> impl Iterator<Item = (usize, &E)> {
+        self.conditioning.iter().map(|(&t, entry)| (t, entry))
+    }
+
+    /// The tracked frames with their memories, in order of time.
+    pub fn recent_entries(&self) -> impl Iterator<Item = (usize, &E)> {
+        self.recent.iter().map(|(&t, entry)| (t, entry))
+    }
+
+    /// Tracked frames that come before `frame` in the given direction, or are it; nearest first.
+    fn behind(
+        &self,
+        frame: usize,
+        direction: Direction,
+    ) -> Box<dyn Iterator<Item = (usize, &E)> + '_> {
+        let pair = |(&t, entry)| (t, entry);
+        match direction {
+            Direction::Forward => Box::new(self.recent.range(..=frame).rev().map(pair)),
+            Direction::Backward => Box::new(self.recent.range(frame..).map(pair)),
+        }
     }
 
     /// How many frames are remembered.
@@ -193,227 +222,7 @@ impl<E> MemoryBank<E> {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-
-    /// The memories that `frame` attends to when it is reached in the given direction.
-    ///
-    /// `video_length` is `None` for a stream; with it, distances of pointers are encoded relative
-    /// to the video if that is shorter than the pointer limit, as in the reference.
-    pub fn select(
-        &self,
-        frame: usize,
-        direction: Direction,
-        video_length: Option<usize>,
-        config: &MemoryConfig,
-    ) -> Selection<'_, E> {
-        let near = self.nearest_conditioning(frame, config.max_conditioning_frames);
-        // A conditioning frame over the limit still counts as a recent frame.
-        let recent = |t: usize| {
-            let demoted = || self.conditioning.get(&t).filter(|_| !near.contains(&t));
-            self.recent.get(&t).or_else(demoted)
-        };
-        let conditioning = || near.iter().map(|&t| (t, &self.conditioning[&t]));
-
-        let from_conditioning = conditioning().map(|(_, entry)| SpatialMemory { age: 0, entry });
-        let from_recent = (1..config.num_maskmem).rev().filter_map(|age| {
-            let t = recent_frame(frame, age, direction, config.temporal_stride)?;
-            Some(SpatialMemory {
-                age,
-                entry: recent(t)?,
-            })
-        });
-
-        let limit = video_length.map_or(config.max_object_pointers, |length| {
-            length.min(config.max_object_pointers)
-        });
-        // Pointers of conditioning frames that lie ahead would distract at the start.
-        let pointers_conditioning = conditioning()
-            .filter(|&(t, _)| direction.reached(frame, t))
-            .map(|(t, entry)| PointerMemory {
-                distance: direction.signed_distance(frame, t),
-                entry,
-            });
-        let pointers_recent = (1..limit).filter_map(|distance| {
-            let entry = recent(direction.back(frame, distance)?)?;
-            Some(PointerMemory {
-                distance: distance as f32,
-                entry,
-            })
-        });
-        Selection {
-            spatial: from_conditioning.chain(from_recent).collect(),
-            pointers: pointers_conditioning.chain(pointers_recent).collect(),
-            max_distance: limit.saturating_sub(1).max(1) as f32,
-        }
-    }
-
-    /// Up to `limit` conditioning frames: the closest before, the closest at or after, then the
-    /// closest remaining ones; in order of time.
-    fn nearest_conditioning(&self, frame: usize, limit: Option<usize>) -> Vec<usize> {
-        let frames = &self.conditioning;
-        let limit = match limit {
-            Some(limit) if frames.len() > limit => limit,
-            _ => return frames.keys().copied().collect(),
-        };
-        let before = frames.range(..frame).next_back().map(|(&t, _)| t);
-        let after = frames.range(frame..).next().map(|(&t, _)| t);
-        let mut chosen: Vec<usize> = before.into_iter().chain(after).collect();
-        let mut rest: Vec<usize> = frames
-            .keys()
-            .copied()
-            .filter(|t| !chosen.contains(t))
-            .collect();
-        rest.sort_by_key(|t| t.abs_diff(frame));
-        chosen.extend(rest.into_iter().take(limit.saturating_sub(chosen.len())));
-        chosen.sort_unstable();
-        chosen
-    }
-}
-
-/// The frame that provides the recent memory of the given age: the frame just before for 1, and
-/// for the others every `stride`-th frame further back, on multiples of the stride.
-fn recent_frame(frame: usize, age: usize, direction: Direction, stride: usize) -> Option<usize> {
-    if age == 1 {
-        return direction.back(frame, 1);
-    }
-    let further = (age - 2) * stride;
-    match direction {
-        Direction::Forward => (frame.checked_sub(2)? / stride * stride).checked_sub(further),
-        Direction::Backward => Some((frame + 2).div_ceil(stride) * stride + further),
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Preset;
-
-    fn config() -> MemoryConfig {
-        Preset::ALL[4].config().memory
-    }
-
-    fn bank(conditioning: &[usize], recent: impl IntoIterator<Item = usize>) -> MemoryBank<usize> {
-        let mut bank = MemoryBank::default();
-        for &t in conditioning {
-            bank.insert_conditioning(t, t);
-        }
-        for t in recent {
-            bank.insert_recent(t, t);
-        }
-        bank
-    }
-
-    fn spatial(selection: &Selection<'_, usize>) -> Vec<(usize, usize)> {
-        selection
-            .spatial
-            .iter()
-            .map(|m| (m.age, *m.entry))
-            .collect()
-    }
-
-    fn pointers(selection: &Selection<'_, usize>) -> Vec<(f32, usize)> {
-        selection
-            .pointers
-            .iter()
-            .map(|m| (m.distance, *m.entry))
-            .collect()
-    }
-
-    #[test]
-    fn the_six_frames_before_and_the_prompted_frame_are_attended_to() {
-        let bank = bank(&[0], 1..20);
-        let selection = bank.select(20, Direction::Forward, None, &config());
-        let expected = [(0, 0), (6, 14), (5, 15), (4, 16), (3, 17), (2, 18), (1, 19)];
-        assert_eq!(spatial(&selection), expected);
-        assert_eq!(pointers(&selection)[0], (20.0, 0));
-        assert_eq!(pointers(&selection).len(), 16);
-        assert_eq!(selection.max_distance, 15.0);
-    }
-
-    #[test]
-    fn backward_tracking_looks_at_later_frames() {
-        let bank = bank(&[9], 3..9);
-        let selection = bank.select(2, Direction::Backward, Some(10), &config());
-        let expected = [(0, 9), (6, 8), (5, 7), (4, 6), (3, 5), (2, 4), (1, 3)];
-        assert_eq!(spatial(&selection), expected);
-        assert_eq!(pointers(&selection)[..2], [(7.0, 9), (1.0, 3)]);
-        assert_eq!(selection.max_distance, 9.0);
-    }
-
-    #[test]
-    fn pointers_of_prompted_frames_ahead_are_left_out_but_their_memories_are_not() {
-        let bank = bank(&[0, 8], 1..4);
-        let selection = bank.select(4, Direction::Forward, None, &config());
-        assert_eq!(spatial(&selection)[..2], [(0, 0), (0, 8)]);
-        let pointers = pointers(&selection);
-        assert_eq!(pointers, [(4.0, 0), (1.0, 3), (2.0, 2), (3.0, 1)]);
-    }
-
-    #[test]
-    fn over_the_limit_the_nearest_prompted_frames_are_kept_and_near_others_count_as_recent() {
-        let config = MemoryConfig {
-            max_conditioning_frames: Some(2),
-            ..config()
-        };
-        let bank = bank(&[0, 3, 4, 9], []);
-        let selection = bank.select(5, Direction::Forward, None, &config);
-        // 4 is the nearest before and 9 the nearest after; 3 lies two frames back, 0 five.
-        assert_eq!(spatial(&selection), [(0, 4), (0, 9), (5, 0), (2, 3)]);
-    }
-
-    #[test]
-    fn with_a_stride_recent_frames_lie_on_its_multiples_and_the_last_frame_is_always_there() {
-        let config = MemoryConfig {
-            temporal_stride: 3,
-            num_maskmem: 4,
-            ..config()
-        };
-        let bank = bank(&[0], 1..20);
-        let forward = bank.select(12, Direction::Forward, None, &config);
-        assert_eq!(spatial(&forward), [(0, 0), (3, 6), (2, 9), (1, 11)]);
-        let backward = bank.select(5, Direction::Backward, None, &config);
-        assert_eq!(spatial(&backward), [(0, 0), (3, 12), (2, 9), (1, 6)]);
-    }
-
-    #[test]
-    fn a_bank_that_forgets_has_the_same_selection_and_a_bounded_size() {
-        for stride in [1, 5] {
-            let config = MemoryConfig {
-                temporal_stride: stride,
-                ..config()
-            };
-            let mut all = bank(&[0], []);
-            let mut bounded = bank(&[0], []);
-            for frame in 1..200 {
-                let select = |bank: &MemoryBank<usize>| {
-                    let s = bank.select(frame, Direction::Forward, None, &config);
-                    (spatial(&s), pointers(&s))
-                };
-                assert_eq!(select(&bounded), select(&all));
-                all.insert_recent(frame, frame);
-                bounded.insert_recent(frame, frame);
-                bounded.forget_unreachable(frame, Direction::Forward, &config);
-                assert!(bounded.len() < 40);
-            }
-        }
-    }
-
-    #[test]
-    fn a_demoted_frame_is_remembered_as_an_ordinary_one() {
-        let mut bank = bank(&[0, 5], []);
-        assert!(bank.demote(5) && !bank.demote(5));
-        assert_eq!(bank.conditioning_frames().collect::<Vec<_>>(), [0]);
-        assert_eq!(bank.get(5), Some(&5));
-    }
-
-    #[test]
-    fn a_correction_can_clear_the_memories_around_it() {
-        let mut bank = bank(&[10], (0..30).filter(|&t| t != 10));
-        bank.forget_around(10, &config());
-        assert_eq!(bank.get(3), None);
-        assert_eq!(bank.get(17), None);
-        assert_eq!(
-            (bank.get(2), bank.get(18), bank.get(10)),
-            (Some(&2), Some(&18), Some(&10))
-        );
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
 
 use crate::config::Sam2Config;
 use crate::ops::{Activation, Conv2d, LayerNorm, Linear};
@@ -11,7 +12,7 @@ use crate::position_encoding::RandomFourier;
 const EPSILON: f64 = 1e-6;
 
 /// What a prompted point means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum PointLabel {
     /// On the background.
     Negative,
@@ -39,7 +40,7 @@ impl PointLabel {
 }
 
 /// A prompted point, in pixels of the square network input.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// Across, from the left.
     pub x: f32,

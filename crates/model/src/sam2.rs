@@ -82,6 +82,8 @@ pub struct ObjectOutput {
     pub object_score: Tensor<2>,
     /// Object pointer `[batch, hidden_dim]`.
     pub pointer: Tensor<2>,
+    /// What the mask was chosen from, `[batch, candidates, 4·grid, 4·grid]`.
+    pub candidates: Tensor<4>,
 }
 
 /// The whole network.
@@ -277,8 +279,10 @@ impl Sam2 {
             MaskChoice::Single,
         );
         let predicted = self.best_object(decoded, MaskChoice::Single);
+        let low_res_logits = low_res.reshape([batch, 1, side, side]);
         ObjectOutput {
-            low_res_logits: low_res.reshape([batch, 1, side, side]),
+            candidates: low_res_logits.clone(),
+            low_res_logits,
             iou: present.ones_like(),
             // The mask, not the decoder, decides whether the object is there.
             object_score: present
@@ -333,6 +337,7 @@ impl Sam2 {
     /// The best mask of each object, silenced where the object is absent, and its pointer.
     fn best_object(&self, decoded: DecodedMasks, choice: MaskChoice) -> ObjectOutput {
         let [batch, _, dim] = decoded.tokens.dims();
+        let candidates = decoded.logits.clone();
         let (logits, iou, token) = match choice {
             MaskChoice::Single => (decoded.logits, decoded.iou, decoded.tokens),
             MaskChoice::Multi => {
@@ -356,6 +361,7 @@ impl Sam2 {
             iou,
             object_score: decoded.object_score,
             pointer: self.with_absence(pointer, present.float()),
+            candidates,
         }
     }
 

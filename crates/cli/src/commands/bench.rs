@@ -1,7 +1,5 @@
 //! `masklet bench`: how fast this machine is.
 
-mod scene;
-
 use std::time::Instant;
 
 use anyhow::anyhow;
@@ -9,7 +7,7 @@ use masklet::{
     Click, ClickHistory, MemoryRetention, Model, Propagation, VideoOptions, VideoPredictor,
 };
 use masklet_kernels::{cpu_features, peak_gflops};
-use masklet_model::memory_bank::{Direction, MemoryBank, MemoryEntry};
+use masklet_model::memory_bank::{Direction, MemoryBank, MemoryEntry, RecentChoice};
 use masklet_model::{Operations, Precision, Prompts};
 use serde::Serialize;
 
@@ -17,7 +15,7 @@ use crate::Global;
 use crate::failure::Failure;
 use crate::model_args::ModelArgs;
 use crate::output::{print_json, print_line};
-use scene::MovingPattern;
+use crate::scene::MovingPattern;
 
 /// Measure how fast this machine segments and tracks.
 ///
@@ -105,7 +103,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
 }
 
 impl Args {
-    /// The given checkpoint, or the named model with random parameters.
+    /// The given checkpoint, or the named model with random parameters: nothing is fetched.
     fn model(&self) -> Result<Model, Failure> {
         match (self.model.weights(), self.model.named()) {
             (None, Some(preset)) => {
@@ -163,7 +161,13 @@ impl Stages {
         for earlier in 1..frame {
             bank.insert_recent(earlier, entry.clone());
         }
-        let memories = bank.select(frame, Direction::Forward, None, &config.memory);
+        let memories = bank.select(
+            frame,
+            Direction::Forward,
+            None,
+            &config.memory,
+            RecentChoice::ByAge,
+        );
         let (attend, embedding) = median(rounds, || network.condition(&features, Some(&memories)));
         let decode = || network.segment_object(embedding.clone(), &features, Prompts::default());
         let (decode, _) = median(rounds, decode);

@@ -1,40 +1,55 @@
-//! `masklet video`: masklets of objects through a video.
+//! `masklet video`: masklets of objects through a video or a stream.
 
-mod report;
+mod saved_run;
+mod tracking;
 
+use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use clap::ArgAction;
 use masklet::{
-    BoxPrompt, Click, ClickHistory, Direction, FrameResult, MemoryRetention, ObjectId, Propagation,
-    VideoOptions, VideoPredictor, VideoSession,
+    BoxPrompt, Click, ConfidentMemory, Direction, DistractorAwareMemory, MemoryPolicy, ObjectId,
+    Propagation, VideoOptions,
 };
-use masklet_media::{ImageFolder, Mask, OverlayObject, PromptMark, RgbImage, Rle, draw_overlay};
+use masklet_data::export::sav::Origin;
+use masklet_media::{FrameSource, PromptMark};
 
 use crate::Global;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::model_args::ModelArgs;
-use crate::output::{OutputFolder, is_numbered, print_json, print_line};
 use crate::progress::Progress;
 use crate::prompts::{Placed, PromptKind, VideoPrompt, from_file, from_flags, marks_of};
-use report::{FrameEntry, LogitsFile, Report};
+use crate::results::{CHECKPOINT_INTERVAL, ResultArgs, ResultWriter, VideoInfo};
+use crate::video_input::VideoInput;
+use saved_run::{NoteMaker, Progressed, SavedRun};
+use tracking::{Finished, Stream, Tracking};
 
-/// The report's name in the result folder.
-const REPORT: &str = "masklets.json";
+pub(crate) use saved_run::resumed;
 
-/// Track objects through a video.
+/// Where frames come from.
+type Source = Box<dyn FrameSource>;
+
+/// Track objects through a video or a stream.
 ///
-/// Writes `masks/<id>/<frame>.png` (0/255), `overlay/<frame>.png` and masklets.json (COCO RLE,
-/// occlusion score and area for each object and frame) into the output folder.
+/// Writes into the output folder, frame by frame: `masks/<id>/<frame>.png` (0/255) or other formats
+/// (--format), `overlay/<frame>.png`, the contact sheet sheet.png, masklets.json (COCO RLE,
+/// occlusion score and area for each object and frame) and masklets.jsonl (the same and more, a
+/// line for each frame).
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   One click on frame 0:
-    masklet video clip/ --weights sam2.1_hiera_tiny.pt --point 0:210,350 -o out/
+    masklet video clip.mp4 --weights sam2.1_hiera_tiny.pt --point 0:210,350 -o out/
   Two objects, one marked by a box on frame 10:
     masklet video clip/ --weights FILE --point 0:210,350@1 --box 10:300,0,500,400@2 -o out/
+  A camera or any stream, and a format that ffmpeg turns into pictures:
+    ffmpeg -i rtsp://camera/ -f image2pipe -c:v mjpeg - | masklet video - --weights FILE \
+        --point 0:210,350 -o out/
+  A long run that can be interrupted at any time:
+    masklet video long.mp4 --weights FILE --point 0:210,350 --save-state run.state -o out/
+    masklet video --resume run.state
   Prompts from a file, backward from frame 40:
     masklet video clip/ --weights FILE --prompts prompts.json --backward --start 40 -o out/
 
@@ -45,8 +60,8 @@ The prompt file:
      {\"frame\":20,\"mask\":\"mask.png\"}]}]}
 Several prompts of one object on one frame are added in order. Masks are relative to the file.")]
 pub(crate) struct Args {
-    /// Folder of images, one a frame: sorted by number if all names are numbers, else by name.
-    input: PathBuf,
+    #[command(flatten)]
+    input: VideoInput,
     #[command(flatten)]
     model: ModelArgs,
     /// Prompts, as JSON (see below).
@@ -73,81 +88,176 @@ pub(crate) struct Args {
     /// Fill holes of at most this many low-resolution pixels.
     #[arg(long, value_name = "AREA", default_value_t = 0)]
     fill_holes: u64,
-    /// Write no overlay pictures.
-    #[arg(long)]
-    no_overlay: bool,
-    /// Also write the logits: `<frame>/<id>/low_res_logits` (side × side) and
-    /// `<frame>/<id>/object_score`.
-    #[arg(long, value_name = "FILE.safetensors")]
-    logits: Option<PathBuf>,
-    /// Folder for the results; created if need be.
-    #[arg(short, long, value_name = "DIR")]
-    output: PathBuf,
+    /// Which tracked frames are attended to.
+    #[arg(long, value_enum, value_name = "POLICY", default_value = "recent")]
+    memory: MemoryName,
+    /// Keep the state of the run in this file, so that it can be continued with --resume after it
+    /// was interrupted or killed. Removed when the run is complete.
+    #[arg(long, value_name = "FILE")]
+    save_state: Option<PathBuf>,
+    /// Continue an interrupted run, with the options it was started with: give nothing else. A
+    /// stream has to be given from its beginning again. The results are those of a run that was
+    /// not interrupted.
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    resume: Option<PathBuf>,
+    /// The run that this one continues.
+    #[arg(skip)]
+    continues: Option<SavedRun>,
+    #[command(flatten)]
+    results: ResultArgs,
+}
+
+/// Policies of memory.
+#[derive(clap::ValueEnum, Clone, Copy)]
+enum MemoryName {
+    /// The most recent frames, as SAM 2.
+    Recent,
+    /// The most recent frames that the model was sure of (SAMURAI).
+    Confident,
+    /// A few recent frames with the object, and frames that tell it from similar objects
+    /// (DAM4SAM).
+    DistractorAware,
 }
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let prompts = args.prompts()?;
-    let frames = ImageFolder::open(&args.input)?;
+    let source = args.input.open()?;
     let model = args.model.load()?;
     interrupt::listen().map_err(Failure::failed)?;
+    let saving = args.saving()?;
+    let saved = args.continues.as_ref();
 
-    let options = VideoOptions {
-        non_overlapping: args.non_overlapping,
-        fill_hole_area: args.fill_holes,
-        // All prompts are known beforehand, so nothing will be corrected later.
-        retention: MemoryRetention::Reachable,
-        ..VideoOptions::default()
+    let rate = args.input.frame_rate();
+    let video = VideoInfo {
+        path: args.input.path()?.clone(),
+        dimensions: source.dimensions(),
+        frame_count: source.frame_count(),
+        frame_rate: rate.or(source.frame_rate()),
+        origin: Origin::Manual,
+        model: model.name().to_owned(),
+        weights: args.model.weights().cloned(),
+        low_res: model.config().low_res(),
     };
-    let mut session = VideoPredictor::with_options(&model, options).session(frames);
-    for prompt in &prompts {
-        add_prompt(&mut session, prompt)?;
-    }
-    let folder = OutputFolder::prepare(&args.output, is_result)?;
-    let mut results = Results {
-        folder,
-        overlay: !args.no_overlay,
+    let create =
+        || ResultWriter::create(&args.results, video, saved.map(|run| run.progress.frames));
+    let run = Run {
+        args,
+        global,
         prompts: &prompts,
-        report: Report::new(
-            &args.input,
-            session.dimensions(),
-            session.frame_count(),
-            model.name(),
-            args.model.weights(),
-        ),
-        logits: args.logits.is_some().then(LogitsFile::default),
+        saving,
+        start: Instant::now(),
+        model: model.name(),
     };
-    let start = Instant::now();
-    let tracked = args.track(&mut session, &mut results, global);
-    if global.verbose {
-        let (frames, seconds) = (results.report.frames_tracked, start.elapsed().as_secs_f64());
-        let rate = frames as f64 / seconds;
-        eprintln!(
-            "{}: {frames} frames in {seconds:.1} s, {rate:.2} a second",
-            model.name()
-        );
+    if args.input.is_stream() {
+        let saved = saved.map(|run| (&run.session, run.progress));
+        let mut stream = Stream::new(args, &prompts, &model, source, saved)?;
+        return run.finish(&mut stream, create()?);
     }
-    // Whatever happened, the frames that were tracked are reported.
-    results.report.complete = matches!(tracked, Ok(Ended::AtTheEnd));
-    results.folder.write_json(REPORT, &results.report)?;
-    if let (Some(path), Some(logits)) = (&args.logits, &results.logits) {
-        logits.write(path, model.config().low_res())?;
-    }
-    results.print(global)?;
-    match tracked? {
-        Ended::AtTheEnd => Ok(()),
-        Ended::Interrupted => Err(Failure::failed(anyhow!(
-            "interrupted: {} frames are complete in {}",
-            results.report.frames_tracked,
-            args.output.display()
-        ))),
-    }
+    let session = saved.map(|run| &run.session);
+    let mut session = tracking::session(args, &prompts, &model, source, session)?;
+    let Some(propagation) = args.propagation(session.frame_count()) else {
+        return run.finish(&mut Finished, create()?);
+    };
+    let mut propagation = session.propagate(propagation)?;
+    run.finish(&mut propagation, create()?)
+}
+
+/// A run on its way.
+struct Run<'a> {
+    args: &'a Args,
+    global: &'a Global,
+    prompts: &'a [VideoPrompt],
+    saving: Option<(PathBuf, NoteMaker)>,
+    start: Instant,
+    model: &'a str,
 }
 
 /// How tracking ended without an error.
 enum Ended {
     AtTheEnd,
     Interrupted,
+}
+
+impl Run<'_> {
+    /// Tracks, and reports whatever was tracked.
+    fn finish(self, tracking: &mut dyn Tracking, mut results: ResultWriter) -> Result<(), Failure> {
+        let before = results.frames();
+        let tracked = self.track(tracking, &mut results);
+        let frames = results.frames();
+        if self.global.verbose {
+            let (count, seconds) = (frames - before, self.start.elapsed().as_secs_f64());
+            let rate = count as f64 / seconds;
+            eprintln!(
+                "{}: {count} frames in {seconds:.1} s, {rate:.2} a second",
+                self.model
+            );
+        }
+        let complete = matches!(tracked, Ok(Ended::AtTheEnd));
+        results.finish(complete)?.print(self.global)?;
+        let state = self.saving.map(|(path, _)| path);
+        match tracked? {
+            Ended::AtTheEnd => match state {
+                Some(path) if path.exists() => Ok(fs::remove_file(&path)
+                    .with_context(|| format!("cannot remove the state {}", path.display()))?),
+                _ => Ok(()),
+            },
+            Ended::Interrupted => Err(Failure::failed(anyhow!(
+                "interrupted: {frames} frames are complete in {}{}",
+                self.args.results.folder().display(),
+                state
+                    .filter(|path| path.exists())
+                    .map_or_else(String::new, |path| format!(
+                        "; continue with --resume {}",
+                        path.display()
+                    ))
+            ))),
+        }
+    }
+
+    fn track(
+        &self,
+        tracking: &mut dyn Tracking,
+        results: &mut ResultWriter,
+    ) -> Result<Ended, Failure> {
+        let rate = self.args.input.frame_rate();
+        let mut progress = Progress::new("frame", tracking.frames_left(), self.global.quiet);
+        let ended = loop {
+            if interrupt::requested() {
+                break Ended::Interrupted;
+            }
+            let Some(step) = tracking.step()? else {
+                break Ended::AtTheEnd;
+            };
+            let frame = step.result.frame;
+            let time = rate.map(|rate| rate.time_of(frame)).or(step.time);
+            let marks = marks_on(self.prompts, frame);
+            results.add(&step.result, &step.picture, time, &marks)?;
+            progress.step();
+            if results.frames().is_multiple_of(CHECKPOINT_INTERVAL) {
+                self.checkpoint(tracking, results)?;
+            }
+        };
+        progress.finish();
+        Ok(ended)
+    }
+
+    /// Makes the results durable, then the state that goes on from them.
+    fn checkpoint(
+        &self,
+        tracking: &mut dyn Tracking,
+        results: &mut ResultWriter,
+    ) -> Result<(), Failure> {
+        results.checkpoint()?;
+        let Some((path, notes)) = &self.saving else {
+            return Ok(());
+        };
+        let progress = Progressed {
+            frames: results.frames(),
+            next_frame: tracking.next_frame(),
+        };
+        tracking.save(path, &notes.note(progress))
+    }
 }
 
 impl Args {
@@ -165,163 +275,74 @@ impl Args {
         Ok(prompts)
     }
 
-    fn track(
-        &self,
-        session: &mut VideoSession<ImageFolder>,
-        results: &mut Results<'_>,
-        global: &Global,
-    ) -> Result<Ended, Failure> {
-        let mut propagation = session.propagate(Propagation {
-            direction: if self.backward {
-                Direction::Backward
-            } else {
-                Direction::Forward
-            },
-            start: self.start,
-            max_frames: self
-                .max_frames
-                .map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
-        })?;
-        let mut progress = Progress::new("frame", propagation.frames_left(), global.quiet);
-        let ended = loop {
-            if interrupt::requested() {
-                break Ended::Interrupted;
-            }
-            let Some(result) = propagation.next() else {
-                break Ended::AtTheEnd;
-            };
-            let result = result?;
-            let picture = propagation.picture(result.frame)?;
-            results.add(&result, &picture)?;
-            progress.step();
+    /// Where the state is kept, and how notes are made, if it is wanted.
+    fn saving(&self) -> Result<Option<(PathBuf, NoteMaker)>, Failure> {
+        let Some(path) = &self.save_state else {
+            return Ok(None);
         };
-        progress.finish();
-        Ok(ended)
-    }
-}
-
-fn add_prompt(
-    session: &mut VideoSession<ImageFolder>,
-    VideoPrompt { id, frame, what }: &VideoPrompt,
-) -> Result<(), Failure> {
-    let context = |error: Failure| match error {
-        Failure::Usage(error) => {
-            Failure::Usage(error.context(format!("prompt of object {id} on frame {frame}")))
-        }
-        failed => failed,
-    };
-    let result = match what {
-        PromptKind::Clicks(clicks) => session.add_clicks(*frame, *id, clicks, ClickHistory::Append),
-        PromptKind::Box(bounds, clicks) => session.add_box(*frame, *id, *bounds, clicks),
-        PromptKind::Mask(path) => session.add_mask(*frame, *id, &Mask::open(path)?),
-    };
-    result.map(drop).map_err(|error| context(error.into()))
-}
-
-/// Whether a file in a result folder is one that this command writes.
-fn is_result(name: &str) -> bool {
-    let in_masks = name
-        .strip_prefix("masks/")
-        .and_then(|rest| rest.split_once('/'));
-    match in_masks {
-        Some((id, "")) => is_numbered(id, "", ""),
-        Some((id, file)) => is_numbered(id, "", "") && is_numbered(file, "", ".png"),
-        None => {
-            matches!(name, REPORT | "masks/" | "overlay/") || is_numbered(name, "overlay/", ".png")
-        }
-    }
-}
-
-/// Everything that comes out of tracking.
-struct Results<'a> {
-    folder: OutputFolder,
-    overlay: bool,
-    prompts: &'a [VideoPrompt],
-    report: Report,
-    logits: Option<LogitsFile>,
-}
-
-impl Results<'_> {
-    /// Writes the masks of a frame and takes them into the report.
-    fn add(&mut self, result: &FrameResult, picture: &RgbImage) -> Result<(), Failure> {
-        let frame = result.frame;
-        let masks: Vec<(ObjectId, Mask)> = result
-            .objects
-            .iter()
-            .map(|object| (object.id, object.mask()))
-            .collect();
-        for (id, mask) in &masks {
-            mask.save_png(self.folder.file(&format!("masks/{id}/{frame:05}.png"))?)?;
-        }
-        if self.overlay {
-            let path = self.folder.file(&format!("overlay/{frame:05}.png"))?;
-            self.draw(frame, picture, &masks)?.save_png(path)?;
-        }
-        for (object, (_, mask)) in result.objects.iter().zip(&masks) {
-            let entry = FrameEntry {
-                frame,
-                segmentation: Rle::encode(mask),
-                occlusion_score: object.object_score,
-                area: mask.area(),
-            };
-            self.report.add(object.id, entry);
-        }
-        if let Some(logits) = &mut self.logits {
-            logits.add(result);
-        }
-        self.report.frames_tracked += 1;
-        Ok(())
+        let weights = self.model.weights().map(PathBuf::as_path);
+        let notes = NoteMaker::new(weights, self.continues.as_ref())?;
+        Ok(Some((path.clone(), notes)))
     }
 
-    fn draw(
-        &self,
-        frame: usize,
-        picture: &RgbImage,
-        masks: &[(ObjectId, Mask)],
-    ) -> Result<RgbImage, Failure> {
-        let marks: Vec<Vec<PromptMark>> =
-            masks.iter().map(|(id, _)| self.marks(frame, *id)).collect();
-        let objects: Vec<OverlayObject<'_>> = masks
-            .iter()
-            .zip(&marks)
-            .map(|((id, mask), prompts)| OverlayObject {
-                id: *id,
-                mask: Some(mask),
-                prompts,
+    fn options(&self, defaults: VideoOptions) -> VideoOptions {
+        VideoOptions {
+            non_overlapping: self.non_overlapping,
+            fill_hole_area: self.fill_holes,
+            memory_policy: match self.memory {
+                MemoryName::Recent => MemoryPolicy::Recent,
+                MemoryName::Confident => MemoryPolicy::Confident(ConfidentMemory::default()),
+                MemoryName::DistractorAware => {
+                    MemoryPolicy::DistractorAware(DistractorAwareMemory::default())
+                }
+            },
+            ..defaults
+        }
+    }
+
+    fn max_frames(&self) -> usize {
+        let most = self.max_frames.map(usize::try_from);
+        most.map_or(usize::MAX, |count| count.unwrap_or(usize::MAX))
+    }
+
+    /// Which frames of a file are to be tracked; none if an interrupted run has tracked all.
+    fn propagation(&self, frame_count: Option<usize>) -> Option<Propagation> {
+        let direction = if self.backward {
+            Direction::Backward
+        } else {
+            Direction::Forward
+        };
+        let Some(SavedRun { progress, .. }) = &self.continues else {
+            return Some(Propagation {
+                direction,
+                start: self.start,
+                max_frames: Some(self.max_frames()),
+            });
+        };
+        let next = progress.next_frame?;
+        frame_count
+            .is_none_or(|count| next < count)
+            .then(|| Propagation {
+                direction,
+                start: Some(next),
+                max_frames: Some(self.max_frames().saturating_sub(progress.frames)),
             })
-            .collect();
-        Ok(draw_overlay(picture, &objects)?)
     }
+}
 
-    /// The prompts of an object on a frame.
-    fn marks(&self, frame: usize, id: ObjectId) -> Vec<PromptMark> {
-        let here = |prompt: &&VideoPrompt| (prompt.frame, prompt.id) == (frame, id);
-        self.prompts
-            .iter()
-            .filter(here)
-            .flat_map(|prompt| match &prompt.what {
-                PromptKind::Clicks(clicks) => marks_of(clicks, None),
-                PromptKind::Box(bounds, clicks) => marks_of(clicks, Some(bounds)),
-                PromptKind::Mask(_) => Vec::new(),
-            })
-            .collect()
+/// The objects prompted on a frame, with what to draw of their prompts.
+fn marks_on(prompts: &[VideoPrompt], frame: usize) -> Vec<(ObjectId, Vec<PromptMark>)> {
+    let mut marks: Vec<(ObjectId, Vec<PromptMark>)> = Vec::new();
+    for prompt in prompts.iter().filter(|prompt| prompt.frame == frame) {
+        let more = match &prompt.what {
+            PromptKind::Clicks(clicks) => marks_of(clicks, None),
+            PromptKind::Box(bounds, clicks) => marks_of(clicks, Some(bounds)),
+            PromptKind::Mask(_) => Vec::new(),
+        };
+        match marks.iter_mut().find(|(id, _)| *id == prompt.id) {
+            Some((_, marks)) => marks.extend(more),
+            None => marks.push((prompt.id, more)),
+        }
     }
-
-    fn print(&self, global: &Global) -> Result<(), Failure> {
-        if global.json {
-            return print_json(&self.report);
-        }
-        if global.quiet {
-            return Ok(());
-        }
-        for object in self.report.objects() {
-            print_line(&format!(
-                "object {}: visible on {} of {} frames",
-                object.id,
-                object.visible_frames(),
-                self.report.frames_tracked
-            ))?;
-        }
-        print_line(&format!("{}", self.folder.path().join(REPORT).display()))
-    }
+    marks
 }

@@ -35,6 +35,14 @@ impl<S: FrameSource> FrameFeatures<S> {
         }
     }
 
+    pub(super) fn source(&self) -> &S {
+        &self.source
+    }
+
+    pub(super) fn source_mut(&mut self) -> &mut S {
+        &mut self.source
+    }
+
     pub(super) fn dimensions(&self) -> (u32, u32) {
         self.source.dimensions()
     }

@@ -6,8 +6,11 @@ use burn::tensor::{FloatDType, Tensor, TensorData};
 use masklet_media::components;
 use masklet_model::memory_bank::{Direction, MemoryBank, MemoryEntry};
 use masklet_model::{ImageFeatures, MaskEncoding, ObjectOutput, Point, Prompts};
+use rangemap::RangeMap;
+use serde::{Deserialize, Serialize};
 
-use super::{ClickHistory, MemoryRetention, ObjectId, VideoOptions};
+use super::memory_policy::{Confidence, DistractorWatch};
+use super::{ClickHistory, MemoryPolicy, MemoryRetention, ObjectId, VideoOptions};
 use crate::upscale::values;
 use crate::{Model, Result};
 
@@ -20,7 +23,7 @@ const FILLED_LOGIT: f32 = 0.1;
 #[derive(Debug, Clone)]
 pub(super) struct Remembered {
     pub(super) output: FrameOutput,
-    memory: MemoryEntry,
+    pub(super) memory: MemoryEntry,
 }
 
 /// A frame's result.
@@ -30,21 +33,23 @@ pub(super) struct FrameOutput {
     pub(super) low_res_logits: Tensor<4>,
     /// `[1, 1]`.
     pub(super) object_score: Tensor<2>,
-    pointer: Tensor<2>,
+    /// `[1, hidden_dim]`.
+    pub(super) pointer: Tensor<2>,
+    pub(super) confidence: Confidence,
 }
 
 /// Whether a frame conditions the others, or is corrected without doing so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Role {
     Conditioning,
     Correction,
 }
 
 /// A prompted frame's result, waiting to be remembered when tracking starts.
 #[derive(Debug, Clone)]
-struct Pending {
-    role: Role,
-    output: FrameOutput,
+pub(super) struct Pending {
+    pub(super) role: Role,
+    pub(super) output: FrameOutput,
 }
 
 /// The time line around one object.
@@ -52,13 +57,15 @@ struct Pending {
 pub(super) struct TrackedObject {
     pub(super) id: ObjectId,
     /// Clicks and box corners by frame, in pixels of the network's input.
-    points: BTreeMap<usize, Vec<Point>>,
+    pub(super) points: BTreeMap<usize, Vec<Point>>,
     /// Frames with a mask as prompt.
-    masks: BTreeSet<usize>,
-    bank: MemoryBank<Remembered>,
-    pending: BTreeMap<usize, Pending>,
-    /// Frames that tracking has visited, and in which direction.
-    visited: BTreeMap<usize, Direction>,
+    pub(super) masks: BTreeSet<usize>,
+    pub(super) bank: MemoryBank<Remembered>,
+    pub(super) pending: BTreeMap<usize, Pending>,
+    /// Frames that tracking has visited, and in which direction. As ranges it stays small however
+    /// long the video is.
+    pub(super) visited: RangeMap<usize, Direction>,
+    pub(super) distractors: DistractorWatch,
 }
 
 /// Where an object is being looked at: everything a step needs besides the object itself.
@@ -78,7 +85,8 @@ impl TrackedObject {
             masks: BTreeSet::new(),
             bank: MemoryBank::default(),
             pending: BTreeMap::new(),
-            visited: BTreeMap::new(),
+            visited: RangeMap::new(),
+            distractors: DistractorWatch::default(),
         }
     }
 
@@ -147,7 +155,7 @@ impl TrackedObject {
         self.masks.remove(&frame);
         self.pending.remove(&frame);
         if self.bank.demote(frame) {
-            self.visited.remove(&frame);
+            self.visited.remove(frame..frame + 1);
         }
     }
 
@@ -166,7 +174,7 @@ impl TrackedObject {
         let encoding = scene.model.network().mask_encoding(true);
         let remembered = remember(scene, output.low_res_logits.clone(), output, encoding);
         match role {
-            Role::Conditioning => self.bank.insert_conditioning(scene.frame, remembered),
+            Role::Conditioning => self.condition_on(scene, remembered),
             Role::Correction => self.bank.insert_recent(scene.frame, remembered),
         }
         self.clear_around_prompt(scene);
@@ -174,7 +182,7 @@ impl TrackedObject {
 
     /// The object on the scene's frame: what was prompted there, or what tracking finds.
     pub(super) fn track(&mut self, scene: &Scene<'_>, direction: Direction) -> Result<FrameOutput> {
-        self.visited.insert(scene.frame, direction);
+        self.visited.insert(scene.frame..scene.frame + 1, direction);
         if let Some(prompted) = self.bank.conditioning(scene.frame) {
             let output = prompted.output.clone();
             self.clear_around_prompt(scene);
@@ -185,15 +193,42 @@ impl TrackedObject {
         let found = network.segment_object(embedding, scene.features, Prompts::default());
         // Memories are made of the mask as predicted, holes and all.
         let predicted = found.low_res_logits.clone();
+        let candidates = found.candidates.clone();
         let output = FrameOutput::new(found, scene.options)?;
         let encoding = network.mask_encoding(false);
-        let remembered = remember(scene, predicted, output.clone(), encoding);
+        let remembered = remember(scene, predicted.clone(), output.clone(), encoding);
         self.bank.insert_recent(scene.frame, remembered);
+        if let MemoryPolicy::DistractorAware(policy) = &scene.options.memory_policy
+            && self.distractors.found(
+                policy,
+                scene.frame,
+                output.confidence,
+                predicted,
+                candidates,
+            )
+        {
+            self.bank.anchor(scene.frame, policy.anchors);
+        }
         if scene.options.retention == MemoryRetention::Reachable {
             let config = &scene.model.config().memory;
-            self.bank.forget_unreachable(scene.frame, direction, config);
+            let policy = &scene.options.memory_policy;
+            policy.with_choice(|choice| {
+                self.bank
+                    .forget_unreachable(scene.frame, direction, config, choice);
+            });
         }
         Ok(output)
+    }
+
+    /// Remembers a conditioning frame, within the limit on how many there may be.
+    fn condition_on(&mut self, scene: &Scene<'_>, remembered: Remembered) {
+        self.bank.insert_conditioning(scene.frame, remembered);
+        if let Some(limit) = scene.options.conditioning_limit {
+            for frame in self.bank.limit_conditioning(limit.get()) {
+                self.points.remove(&frame);
+                self.masks.remove(&frame);
+            }
+        }
     }
 
     /// The direction in which tracking came to `frame`, if it did and still has something to
@@ -205,16 +240,18 @@ impl TrackedObject {
 
     /// The scene's embedding, conditioned on memories when tracking in some direction.
     fn embedding(&self, scene: &Scene<'_>, direction: Option<Direction>) -> Tensor<4> {
+        let network = scene.model.network();
+        let Some(direction) = direction else {
+            return network.condition(scene.features, None);
+        };
         let config = &scene.model.config().memory;
-        let memories = direction.map(|direction| {
-            self.bank
-                .select(scene.frame, direction, scene.video_length, config)
-                .map(|remembered| &remembered.memory)
-        });
-        scene
-            .model
-            .network()
-            .condition(scene.features, memories.as_ref())
+        scene.options.memory_policy.with_choice(|choice| {
+            let memories = self
+                .bank
+                .select(scene.frame, direction, scene.video_length, config, choice)
+                .map(|remembered| &remembered.memory);
+            network.condition(scene.features, Some(&memories))
+        })
     }
 
     fn put_pending(&mut self, scene: &Scene<'_>, output: ObjectOutput) -> Result<()> {
@@ -245,6 +282,10 @@ impl FrameOutput {
         };
         Ok(Self {
             low_res_logits,
+            confidence: Confidence {
+                iou: values(found.iou)[0],
+                object_score: values(found.object_score.clone())[0],
+            },
             object_score: found.object_score,
             pointer: found.pointer,
         })

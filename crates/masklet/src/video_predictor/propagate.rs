@@ -1,6 +1,8 @@
 //! [`Propagate`]: tracking as an iterator.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use masklet_media::{FrameSource, RgbImage};
 
@@ -67,6 +69,25 @@ impl<'a, S: FrameSource> Propagate<'a, S> {
     /// If the frame does not exist or cannot be read.
     pub fn picture(&mut self, frame: usize) -> Result<Arc<RgbImage>> {
         self.session.picture(frame)
+    }
+
+    /// When a frame is shown, if the source says.
+    pub fn presentation_time(&self, frame: usize) -> Option<Duration> {
+        self.session.source().presentation_time(frame)
+    }
+
+    /// The frame that comes next, unless the end was reached or nothing more is wanted. The video
+    /// may turn out to end before it.
+    pub fn next_frame(&self) -> Option<usize> {
+        self.next.filter(|_| self.remaining > 0)
+    }
+
+    /// Writes the session into a file, as [`VideoSession::save`].
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>, note: &str) -> Result<()> {
+        self.session.save(path, note)
     }
 
     /// How many frames are still to come, if the video's length is known.

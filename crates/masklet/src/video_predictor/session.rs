@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
-use masklet_media::{FrameSource, Mask, RgbImage, preprocess};
+use masklet_media::{FrameRate, FrameSource, Mask, RgbImage, preprocess};
 
 use super::features::FrameFeatures;
 use super::object::{FrameOutput, Scene, TrackedObject};
@@ -44,6 +44,36 @@ impl<S: FrameSource> VideoSession<S> {
         }
     }
 
+    /// The same session with other objects.
+    pub(super) fn with_objects(self, objects: Vec<TrackedObject>) -> Self {
+        Self { objects, ..self }
+    }
+
+    /// The network that tracks.
+    pub(super) fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// All that is known of the objects.
+    pub(super) fn tracked(&self) -> &[TrackedObject] {
+        &self.objects
+    }
+
+    /// Whether there are no objects.
+    pub(super) fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// Where the frames come from.
+    pub(super) fn source(&self) -> &S {
+        self.frames.source()
+    }
+
+    /// Where the frames come from, to be changed.
+    pub(super) fn source_mut(&mut self) -> &mut S {
+        self.frames.source_mut()
+    }
+
     /// Width and height of the video.
     pub fn dimensions(&self) -> (u32, u32) {
         self.frames.dimensions()
@@ -52,6 +82,11 @@ impl<S: FrameSource> VideoSession<S> {
     /// How many frames the video has, if that is known.
     pub fn frame_count(&self) -> Option<usize> {
         self.frames.count()
+    }
+
+    /// How many frames are shown in a second, if the source says.
+    pub fn frame_rate(&self) -> Option<FrameRate> {
+        self.frames.source().frame_rate()
     }
 
     /// The objects, in the order they were added.
@@ -106,25 +141,30 @@ impl<S: FrameSource> VideoSession<S> {
     /// # Errors
     /// If the frame does not exist or cannot be read, or the mask has another size.
     pub fn add_mask(&mut self, frame: usize, id: ObjectId, mask: &Mask) -> Result<FrameResult> {
+        self.add_masks(frame, &[(id, mask)])
+    }
+
+    /// Gives the masks of several objects on a frame, as [`Self::add_mask`] one by one, without
+    /// working out the masks on the frame in between.
+    ///
+    /// # Errors
+    /// As [`Self::add_mask`]; if a mask has another size, none is added.
+    pub fn add_masks(&mut self, frame: usize, masks: &[(ObjectId, &Mask)]) -> Result<FrameResult> {
         let expected = self.dimensions();
-        if mask.dimensions() != expected {
+        if let Some((_, wrong)) = masks.iter().find(|(_, m)| m.dimensions() != expected) {
             return Err(Error::MaskSize {
-                found: mask.dimensions(),
+                found: wrong.dimensions(),
                 expected,
             });
         }
-        let size = self.model.config().image_size;
-        let hard: Vec<f32> = preprocess::resize_mask(mask, size, size)
-            .into_iter()
-            .map(|soft| f32::from(u8::from(soft >= MASK_PROMPT_THRESHOLD)))
-            .collect();
-        let hard = Tensor::from_data(
-            TensorData::new(hard, [1, size, size, 1]),
-            self.model.device(),
-        );
-        self.with_object(frame, id, |object, scene| {
-            object.prompt_with_mask(scene, hard)
-        })
+        self.frames.check(frame)?;
+        for (id, mask) in masks {
+            let hard = self.hard_mask(mask);
+            self.look_at(frame, *id, |object, scene| {
+                object.prompt_with_mask(scene, hard)
+            })?;
+        }
+        Ok(self.result_on(frame))
     }
 
     /// Removes an object's prompts on a frame. Returns the masks that remain on the frame.
@@ -245,18 +285,30 @@ impl<S: FrameSource> VideoSession<S> {
     ) -> Result<FrameResult> {
         let geometry = Frame::new(self.dimensions(), self.model.config().image_size);
         let points = geometry.points(bounds, clicks)?;
-        self.with_object(frame, id, |object, scene| {
+        self.look_at(frame, id, |object, scene| {
             object.prompt_with_points(scene, points, history)
-        })
+        })?;
+        Ok(self.result_on(frame))
     }
 
-    /// Lets an object, new or known, look at a frame; returns the masks on the frame.
-    fn with_object(
+    /// A mask as the network takes it, `[1, size, size, 1]`, 0 or 1.
+    fn hard_mask(&self, mask: &Mask) -> Tensor<4> {
+        let size = self.model.config().image_size;
+        let hard: Vec<f32> = preprocess::resize_mask(mask, size, size)
+            .into_iter()
+            .map(|soft| f32::from(u8::from(soft >= MASK_PROMPT_THRESHOLD)))
+            .collect();
+        let data = TensorData::new(hard, [1, size, size, 1]);
+        Tensor::from_data(data, self.model.device())
+    }
+
+    /// Lets an object, new or known, look at a frame.
+    fn look_at(
         &mut self,
         frame: usize,
         id: ObjectId,
         look: impl FnOnce(&mut TrackedObject, &Scene<'_>) -> Result<()>,
-    ) -> Result<FrameResult> {
+    ) -> Result<()> {
         self.frames.check(frame)?;
         let features = self.features(frame)?;
         let scene = Scene {
@@ -267,18 +319,18 @@ impl<S: FrameSource> VideoSession<S> {
             video_length: self.frames.count(),
         };
         match self.objects.iter_mut().find(|object| object.id == id) {
-            Some(object) => look(object, &scene)?,
+            Some(object) => look(object, &scene),
             None => {
                 let mut object = TrackedObject::new(id);
                 look(&mut object, &scene)?;
                 self.objects.push(object);
+                Ok(())
             }
         }
-        Ok(self.result_on(frame))
     }
 
     /// Remembers all prompted frames.
-    fn settle(&mut self) -> Result<()> {
+    pub(super) fn settle(&mut self) -> Result<()> {
         if self.objects.is_empty() {
             return Err(Error::NoPrompts);
         }
@@ -341,7 +393,8 @@ impl<S: FrameSource> VideoSession<S> {
                 let low_res = output.low_res_logits.reshape([1, height, width]);
                 ObjectMask {
                     id,
-                    object_score: values(output.object_score)[0],
+                    object_score: output.confidence.object_score,
+                    predicted_iou: output.confidence.iou,
                     logits: values(upscale(low_res.clone(), dimensions)),
                     low_res_logits: values(low_res),
                     dimensions,

@@ -1,12 +1,13 @@
 //! What the integration tests share: fixtures, models, and comparisons with the reference.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use masklet::{BoxPrompt, Compute, Model, Sam2Config};
 use masklet_media::RgbImage;
 use masklet_model::LoadedModel;
-use masklet_model::weights::Checkpoint;
+use masklet_model::weights::{CONFIG_KEY, Checkpoint, Precision, save_safetensors};
 use serde::de::DeserializeOwned;
 
 pub const FAMILIES: [&str; 2] = ["sam2", "sam2.1"];
@@ -47,6 +48,28 @@ pub fn model(family: &str) -> Model {
     let loaded =
         LoadedModel::from_checkpoint(&checkpoint(family), &config(family), &compute).unwrap();
     Model::from_loaded(loaded, compute)
+}
+
+/// The micro model with parameters of the reference's run in place of the checkpoint's.
+pub fn model_of(family: &str, config: &Sam2Config, reference: &Reference) -> Model {
+    let checkpoint = checkpoint(family);
+    let tensors: Vec<_> = checkpoint
+        .tensors()
+        .map(|(name, info)| {
+            let replaced = reference.values(&format!("override/{name}"));
+            let values = replaced.unwrap_or_else(|| checkpoint.read_f32(name).unwrap());
+            (name, info.shape.as_slice(), values)
+        })
+        .collect();
+    let tensors = tensors
+        .iter()
+        .map(|(name, shape, values)| (*name, *shape, values.as_slice()));
+    let config = serde_json::to_string(config).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let metadata = BTreeMap::from([(CONFIG_KEY.to_owned(), config)]);
+    save_safetensors(&path, tensors, Precision::F32, metadata).unwrap();
+    Model::open(path).unwrap()
 }
 
 pub fn bounds([x0, y0, x1, y1]: [f32; 4]) -> BoxPrompt {
@@ -188,4 +211,21 @@ pub fn every_2nd(map: &[f32]) -> Vec<f32> {
     let rows = map.chunks_exact(side).step_by(2);
     rows.flat_map(|row| row.iter().step_by(2).copied())
         .collect()
+}
+
+/// A video that does not say how long it is.
+pub struct UnknownLength(pub masklet_media::MemoryFrames);
+
+impl masklet_media::FrameSource for UnknownLength {
+    fn dimensions(&self) -> (u32, u32) {
+        self.0.dimensions()
+    }
+
+    fn frame_count(&self) -> Option<usize> {
+        None
+    }
+
+    fn frame(&mut self, index: usize) -> masklet_media::Result<Option<RgbImage>> {
+        self.0.frame(index)
+    }
 }

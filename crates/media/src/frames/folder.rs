@@ -71,6 +71,22 @@ impl ImageFolder {
         })
     }
 
+    /// The given files as frames, in the given order: for callers who know their folder.
+    ///
+    /// Only the first file is looked at, for the size; the others are checked as they are read.
+    ///
+    /// # Errors
+    /// [`MediaError::NoFramesGiven`] if `files` is empty; [`MediaError::Read`],
+    /// [`MediaError::NotAnImage`] or [`MediaError::Decode`] for the first file.
+    pub fn from_files(files: Vec<PathBuf>) -> Result<Self> {
+        let first = files.first().ok_or(MediaError::NoFramesGiven)?;
+        Ok(Self {
+            dimensions: file_dimensions(first)?,
+            skipped: Vec::new(),
+            files,
+        })
+    }
+
     /// The files of the frames, in order.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
@@ -217,7 +233,12 @@ fn without_leading_zeros(digits: &str) -> &str {
     }
 }
 
-fn sort_frames(folder: &Path, files: &mut [PathBuf]) -> Result<()> {
+/// Brings the files of `folder` into the order of frames, as [`ImageFolder`] describes it.
+///
+/// # Errors
+/// [`MediaError::MixedFrameNames`] and [`MediaError::DuplicateFrameNumber`] if the order is
+/// unclear.
+pub fn sort_frames(folder: &Path, files: &mut [PathBuf]) -> Result<()> {
     files.sort_by(|a, b| natural_order(&file_name(a), &file_name(b)));
     let numbered = files.iter().find(|file| frame_number(file).is_some());
     let named = files.iter().find(|file| frame_number(file).is_none());

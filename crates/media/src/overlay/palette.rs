@@ -31,7 +31,25 @@ pub const PALETTE: [[u8; 3]; 24] = [
     [200, 210, 230], // mist
 ];
 
-/// The colour of object `id`: object 1 has the first, and they repeat after the last.
+/// The colour of object `id`: object 1 has the first of the palette, and so on. Objects after the
+/// last have colours of their own as well, the hue turning by the golden angle from one to the
+/// next, so that those of any few successive objects keep apart.
 pub fn colour_of(id: u32) -> [u8; 3] {
-    PALETTE[(id as usize + PALETTE.len() - 1) % PALETTE.len()]
+    // Number 0, which is no object's, shares the last colour of the palette.
+    let index = id.checked_sub(1).unwrap_or(PALETTE.len() as u32 - 1) as usize;
+    PALETTE.get(index).copied().unwrap_or_else(|| turned(index))
+}
+
+/// The colour of an object after the palette's last.
+fn turned(index: usize) -> [u8; 3] {
+    const GOLDEN_ANGLE: f64 = 0.618_033_988_75;
+    let hue = (index as f64 * GOLDEN_ANGLE).fract();
+    let saturation = [0.9, 0.6, 0.75][index % 3];
+    let value = [1.0, 0.8, 0.65][index / 3 % 3];
+    // From HSV, with the three channels a third of a turn apart.
+    [0.0, 2.0 / 3.0, 1.0 / 3.0].map(|turn| {
+        let distance = ((hue + turn).fract() * 6.0 - 3.0).abs() - 1.0;
+        let channel = value * (1.0 - saturation * (1.0 - distance.clamp(0.0, 1.0)));
+        (channel * 255.0).round() as u8
+    })
 }

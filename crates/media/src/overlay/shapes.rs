@@ -88,7 +88,7 @@ fn rectangle(x: f32, y: f32, half_x: f32, half_y: f32) -> f32 {
 
 /// Lays `colour` over the pixels of `area` (x0, y0, x1, y1; cut to the picture) that the shape
 /// covers, at `opacity`.
-fn fill(
+pub(super) fn fill(
     canvas: &mut RgbImage,
     [x0, y0, x1, y1]: [f32; 4],
     colour: [u8; 3],

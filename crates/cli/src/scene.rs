@@ -9,21 +9,21 @@ const HEIGHT: u32 = 720;
 
 /// Stripes and discs that move from frame to frame.
 #[derive(Debug)]
-pub(super) struct MovingPattern {
+pub(crate) struct MovingPattern {
     frames: usize,
 }
 
 impl MovingPattern {
-    pub(super) fn new(frames: usize) -> Self {
+    pub(crate) fn new(frames: usize) -> Self {
         Self { frames }
     }
 
-    pub(super) fn size(&self) -> (u32, u32) {
+    pub(crate) fn size(&self) -> (u32, u32) {
         (WIDTH, HEIGHT)
     }
 
     /// The first frame as the network takes it.
-    pub(super) fn pixels(&self, model: &Model) -> Tensor<4> {
+    pub(crate) fn pixels(&self, model: &Model) -> Tensor<4> {
         let size = model.config().image_size;
         let pixels = preprocess::for_video_predictor(&picture(0), size);
         Tensor::from_data(TensorData::new(pixels, [1, size, size, 3]), model.device())

@@ -1,0 +1,162 @@
+//! The contact sheet: evenly spaced frames with their masks, to see at one look what came out.
+//!
+//! How many frames will come is not known, so small pictures of evenly spaced ones are put aside
+//! as files, and thinned out when there are too many. Twice as many are kept as the sheet needs:
+//! a run that resumes somewhat earlier then finds those that it needs itself.
+
+use std::fs;
+
+use anyhow::Context as _;
+use masklet::ObjectId;
+use masklet_media::overlay::draw_frame_number;
+use masklet_media::{Mask, PromptMark, RgbImage, preprocess};
+
+use super::names::{SHEET, UNFINISHED};
+use super::scene::{Scene, Sink, Whole, draw};
+use crate::failure::Failure;
+
+/// The most frames on a sheet.
+const MOST: usize = 16;
+const COLUMNS: usize = 4;
+/// The longer side of a frame on the sheet, in pixels.
+const TILE: u32 = 320;
+/// Between frames.
+const GAP: usize = 6;
+const GROUND: [u8; 3] = [24, 24, 28];
+
+/// `sheet.png`.
+pub(super) struct Sheet {
+    frames: usize,
+}
+
+impl Sheet {
+    /// A sheet of a video of which `frames` are tracked already.
+    pub(super) fn new(frames: usize) -> Self {
+        Self { frames }
+    }
+}
+
+/// Of `frames` frames, one in this many is on the sheet: the smallest power of two that leaves
+/// at most [`MOST`].
+fn stride(frames: usize) -> usize {
+    frames.div_ceil(MOST).max(1).next_power_of_two()
+}
+
+/// Of `frames` frames, one in this many is put aside.
+fn kept_stride(frames: usize) -> usize {
+    (stride(frames) / 2).max(1)
+}
+
+fn tile(position: usize) -> String {
+    format!("{UNFINISHED}/sheet/{position:05}.png")
+}
+
+impl Sink for Sheet {
+    fn add(&mut self, scene: &Scene<'_>) -> Result<(), Failure> {
+        let (before, now) = (kept_stride(self.frames), kept_stride(self.frames + 1));
+        if now != before {
+            for position in (0..self.frames).step_by(before).filter(|p| p % now != 0) {
+                let path = scene.folder.file(&tile(position))?;
+                fs::remove_file(&path)
+                    .with_context(|| format!("cannot remove {}", path.display()))?;
+            }
+        }
+        if self.frames.is_multiple_of(now) {
+            let path = scene.folder.file(&tile(self.frames))?;
+            small(scene)?.save_png(path)?;
+        }
+        self.frames += 1;
+        Ok(())
+    }
+
+    fn finish(&mut self, whole: &Whole<'_>) -> Result<(), Failure> {
+        let folder = whole.folder;
+        let tiles = (0..self.frames)
+            .step_by(stride(self.frames))
+            .map(|position| Ok(RgbImage::open(folder.file(&tile(position))?)?))
+            .collect::<Result<Vec<RgbImage>, Failure>>()?;
+        match arranged(&tiles)? {
+            Some(sheet) => Ok(sheet.save_png(folder.file(SHEET)?)?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The frame at the sheet's size, drawn there so that lines and numbers stay legible.
+fn small(scene: &Scene<'_>) -> Result<RgbImage, Failure> {
+    let (width, height) = scene.picture.dimensions();
+    let scale = (f64::from(TILE) / f64::from(width.max(height))).min(1.0);
+    let scaled = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
+    let (wide, high) = (scaled(width), scaled(height));
+    let pixels = preprocess::resize_like_pillow(scene.picture, wide as usize, high as usize);
+    let picture = RgbImage::from_raw(wide, high, pixels)?;
+
+    let nearest = |at: u32, of: u32, from: u32| {
+        ((2 * u64::from(at) + 1) * u64::from(from) / (2 * u64::from(of))) as u32
+    };
+    let masks: Vec<(ObjectId, Mask)> = scene
+        .masks
+        .iter()
+        .map(|(id, mask)| {
+            let inside = |x, y| mask.contains(nearest(x, wide, width), nearest(y, high, height));
+            (*id, Mask::from_fn(wide, high, inside))
+        })
+        .collect();
+    let scale = scale as f32;
+    let marks: Vec<(ObjectId, Vec<PromptMark>)> = scene
+        .marks
+        .iter()
+        .map(|(id, marks)| (*id, marks.iter().map(|mark| mark.scaled(scale)).collect()))
+        .collect();
+    let mut drawn = draw(&picture, &masks, &marks)?;
+    draw_frame_number(&mut drawn, scene.frame());
+    Ok(drawn)
+}
+
+/// Pictures of one size in rows; `None` if there are none.
+fn arranged(tiles: &[RgbImage]) -> Result<Option<RgbImage>, Failure> {
+    let Some(first) = tiles.first() else {
+        return Ok(None);
+    };
+    let (wide, high) = (first.width() as usize, first.height() as usize);
+    let columns = tiles.len().min(COLUMNS);
+    let rows = tiles.len().div_ceil(columns);
+    let side = |tile: usize, count: usize| count * (tile + GAP) + GAP;
+    let (width, height) = (side(wide, columns), side(high, rows));
+    let mut sheet = RgbImage::filled(width as u32, height as u32, GROUND)?;
+    for (at, tile) in tiles.iter().enumerate() {
+        let (left, top) = (side(wide, at % columns), side(high, at / columns));
+        let lines = sheet.pixels_mut().chunks_exact_mut(width * 3).skip(top);
+        for (line, row) in lines.zip(tile.pixels().chunks_exact(wide * 3)) {
+            line[left * 3..][..row.len()].copy_from_slice(row);
+        }
+    }
+    Ok(Some(sheet))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sheet_is_at_least_half_full_and_never_overfull() {
+        for frames in 1..5000usize {
+            let shown = frames.div_ceil(stride(frames));
+            assert!(shown <= MOST && (shown > MOST / 2 || shown == frames));
+        }
+    }
+
+    #[test]
+    fn what_is_put_aside_serves_a_run_that_resumes_a_checkpoint_earlier() {
+        let interval = super::super::CHECKPOINT_INTERVAL;
+        for resumed in (interval..5000).step_by(interval) {
+            for killed in resumed..=resumed + interval {
+                assert_eq!(
+                    stride(resumed) % kept_stride(killed),
+                    0,
+                    "{resumed} {killed}"
+                );
+            }
+        }
+    }
+}
