@@ -184,3 +184,12 @@ fn a_pixel_outside_is_none() {
     assert_eq!(image.pixel(2, 0), None);
     assert_eq!(image.pixel(0, 1), None);
 }
+
+#[test]
+fn a_jpeg_that_was_written_looks_like_the_picture() {
+    let picture = RgbImage::filled(40, 30, [200, 90, 30]).unwrap();
+    let read = RgbImage::decode(&picture.to_jpeg(90).unwrap()).unwrap();
+    assert_eq!(read.dimensions(), (40, 30));
+    let near = |(a, b): (&u8, &u8)| a.abs_diff(*b) <= 4;
+    assert!(read.pixels().iter().zip(picture.pixels()).all(near));
+}

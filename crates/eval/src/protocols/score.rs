@@ -39,13 +39,11 @@ pub fn score_predictions(
     let results: Vec<Result<SequenceScore>> = names
         .par_iter()
         .map(|name| {
-            let predicted = predicted_name(truth, predictions, name);
-            let score = truth.open_named(name).and_then(|truth| {
-                Ok((truth, predictions.open_named(predicted)?))
-            });
-            let score = score.map_err(Into::into).and_then(|(truth, predicted)| {
-                score_one(&*truth, &*predicted, (rules, void, missing))
-            });
+            let score = || {
+                let predicted = open_predicted(truth, predictions, name)?;
+                score_one(&*truth.open_named(name)?, &*predicted, (rules, void, missing))
+            };
+            let score = score();
             done();
             score
         })
@@ -63,16 +61,21 @@ pub fn score_predictions(
     outcome
 }
 
-/// Folders of a single sequence need not have the same name.
-fn predicted_name<'a>(
+/// The predictions for sequence `name` of `truth`. Where both have a single sequence, they need not
+/// have the same name.
+///
+/// # Errors
+/// If there are none, or they cannot be read.
+pub fn open_predicted(
     truth: &dyn VideoDataset,
-    predictions: &'a dyn VideoDataset,
-    name: &'a str,
-) -> &'a str {
-    match (truth.names(), predictions.names()) {
+    predictions: &dyn VideoDataset,
+    name: &str,
+) -> Result<Box<dyn Sequence>> {
+    let name = match (truth.names(), predictions.names()) {
         ([_], [only]) => only,
         _ => name,
-    }
+    };
+    Ok(predictions.open_named(name)?)
 }
 
 fn score_one(
