@@ -70,6 +70,28 @@ fn an_image_gives_masks_best_first_an_overlay_and_a_report() {
     assert!(!run.path("out/mask_1.png").exists());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_picture_whose_name_is_not_utf8_is_segmented_and_reported() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    let run = Run::new();
+    let name = OsStr::from_bytes(b"odd-\xff.png");
+    fs::copy(fixture("pictures/0.png"), run.folder.path().join(name)).unwrap();
+    let (weights, config) = (fixture("sam2.1/model.pt"), fixture("sam2.1/config.json"));
+    let output = Command::new(env!("CARGO_BIN_EXE_masklet"))
+        .arg("image")
+        .arg(name)
+        .args(["--weights", &weights, "--config", &config])
+        .args(["--point", "120,80", "-o", "out", "--json"])
+        .current_dir(run.folder.path())
+        .output()
+        .unwrap();
+    succeeded(&output);
+    let file = run.json("out/result.json")["image"]["file"].clone();
+    assert!(file.as_str().unwrap().starts_with("odd-"), "{file}");
+}
+
 #[test]
 fn several_boxes_are_several_objects() {
     let run = Run::new();
@@ -238,7 +260,7 @@ fn wrong_use_exits_with_2_and_says_what_to_do() {
         &["no frame 50"],
     );
     let none = run.command(&["image", &picture, "--point", "1,1", "-o", "out"]);
-    failed(&none, 2, &["--weights", "https://"]);
+    failed(&none, 2, &["--weights", "--model"]);
     assert!(!run.path("out/result.json").exists());
 }
 
@@ -267,5 +289,54 @@ fn failures_exit_with_1_and_name_the_file() {
         &run.command(&["weights", "inspect", "missing.pt"]),
         1,
         &["missing.pt"],
+    );
+}
+
+/// A DAVIS folder of one sequence of two frames.
+fn tiny_davis(root: &Path) {
+    for frame in ["00000", "00001"] {
+        for (part, file) in [("JPEGImages", "jpg"), ("Annotations", "png")] {
+            let place = root.join(part).join("480p/dot");
+            fs::create_dir_all(&place).unwrap();
+            let mask = Mask::from_fn(32, 24, |x, y| part == "JPEGImages" || x < 8 && y < 6);
+            mask.save_png(place.join(format!("{frame}.{file}")))
+                .unwrap();
+        }
+    }
+}
+
+#[test]
+fn data_inspect_counts_and_draws_a_contact_sheet() {
+    let run = Run::new();
+    tiny_davis(&run.path("davis"));
+    let output = run.command(&["data", "inspect", "davis", "--sheet", "sheet.png", "--json"]);
+    succeeded(&output);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["layout"], "davis");
+    assert_eq!(report["items"], 1);
+    assert_eq!(report["videos"]["annotated_frames"], 2);
+    assert_eq!(report["videos"]["objects"], 1);
+    assert_eq!(report["videos"]["relative_size"]["mean"], 0.0625);
+    assert_eq!(report["videos"]["visibility"]["disappearance_rate"], 0.0);
+    assert_eq!(report["sheet"]["cells"][0][1], "dot/00001");
+    RgbImage::open(run.path("sheet.png")).unwrap();
+
+    let inspect = |more: &[&str]| run.command(&[&["data", "inspect"], more].concat());
+    failed(
+        &inspect(&["davis", "--split", "val"]),
+        1,
+        &["val.txt is missing"],
+    );
+    failed(
+        &inspect(&["davis", "--resolution", "8k"]),
+        2,
+        &["8k", "480p"],
+    );
+    failed(&inspect(&["nowhere"]), 1, &["cannot read nowhere"]);
+    fs::remove_dir_all(run.path("davis/Annotations")).unwrap();
+    failed(
+        &inspect(&["davis"]),
+        1,
+        &["as DAVIS", "Annotations/480p is missing"],
     );
 }

@@ -298,9 +298,10 @@ impl Scene {
             let reach = self.objects[object].reach(self.frames);
             let radius = 1.05 * reach + 2.0;
             let frame = rng.random_range(1..self.frames - 1);
-            // Far enough on the first frame that the object is seen there: twice the two radii
-            // and the highest waves within the frames before.
-            let speed = 1.25 * (reach + 1.6 * radius) / frame as f32;
+            // Fast enough to be clear of the object on the first frame and on the last: by its
+            // reach and the occluder's, with the waves, and a quarter more.
+            let frames = frame.min(self.frames - 1 - frame) as f32;
+            let speed = 1.25 * (reach + 1.6 * radius) / frames;
             let speed = (speed * angle.cos(), speed * angle.sin());
             (
                 radius,

@@ -13,7 +13,7 @@ pub struct SheetOptions {
     pub rows: usize,
     /// Columns: frames of a sequence, or images in a row.
     pub columns: usize,
-    /// Height of a cell in pixels; it is half as wide again.
+    /// Largest height of a cell in pixels; it is at most half as wide again.
     pub cell: u32,
 }
 
@@ -101,7 +101,7 @@ pub fn contact_sheet(
         .map(|row| row.iter().map(|(name, _)| name.clone()).collect());
     Ok(Sheet {
         cells: cells.collect(),
-        picture: arrange(&shown, options)?,
+        picture: arrange(&shown)?,
     })
 }
 
@@ -168,18 +168,28 @@ fn small(picture: &RgbImage, masks: &[(u32, Mask)], options: &SheetOptions) -> R
     crate::clip::resize_picture(&drawn, (fit(width, scale), fit(height, scale)))
 }
 
-fn arrange(rows: &[Vec<(String, RgbImage)>], options: &SheetOptions) -> Result<RgbImage> {
-    let (cell_width, cell_height) = (cell_width(options), options.cell);
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0).max(1) as u32;
-    let width = GAP + columns * (cell_width + GAP);
-    let height = GAP + (rows.len().max(1) as u32) * (cell_height + GAP);
+/// Rows one below the other, each as high as its highest picture.
+fn arrange(rows: &[Vec<(String, RgbImage)>]) -> Result<RgbImage> {
+    let row_width = |row: &Vec<(String, RgbImage)>| {
+        row.iter()
+            .map(|(_, picture)| picture.width() + GAP)
+            .sum::<u32>()
+    };
+    let row_height = |row: &Vec<(String, RgbImage)>| {
+        let heights = row.iter().map(|(_, picture)| picture.height());
+        heights.max().unwrap_or(0) + GAP
+    };
+    let width = GAP + rows.iter().map(row_width).max().unwrap_or(0);
+    let height = GAP + rows.iter().map(row_height).sum::<u32>();
     let mut sheet = RgbImage::filled(width, height, PAPER)?;
-    for (y, row) in (0u32..).zip(rows) {
-        for (x, (_, picture)) in (0u32..).zip(row) {
-            let left = GAP + x * (cell_width + GAP) + (cell_width - picture.width()) / 2;
-            let top = GAP + y * (cell_height + GAP) + (cell_height - picture.height()) / 2;
+    let mut top = GAP;
+    for row in rows {
+        let mut left = GAP;
+        for (_, picture) in row {
             paste(&mut sheet, picture, left, top);
+            left += picture.width() + GAP;
         }
+        top += row_height(row);
     }
     Ok(sheet)
 }

@@ -1,5 +1,8 @@
 //! Small made-up data sets, written into temporary folders.
 
+// Not every test uses every helper.
+#![allow(dead_code)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
