@@ -14,7 +14,7 @@ use rand::seq::index::sample as sample_indices;
 use serde::{Deserialize, Serialize};
 
 use super::geometry::{chain, resize_mask, resize_picture};
-use super::render::{Blob, composite, fill, mirrored};
+use super::render::{Blob, composite, fill, fold, mirrored};
 use super::spline::ThinPlate;
 use super::transforms::within;
 use super::{Affine, Clip, ClipFrame, ColourChange, warp};
@@ -541,7 +541,11 @@ impl Moved<'_> {
 
     fn picture(&self, old: &RgbImage, size: (u32, u32)) -> Result<RgbImage> {
         let affine = self.pose.backward(self.motion.centre);
-        let bend = |x, y| self.bent(x, y);
+        // What comes in at the edges is the picture mirrored.
+        let bend = |x, y| {
+            let (x, y) = self.bent(x, y);
+            (fold(x, size.0), fold(y, size.1))
+        };
         warp::picture(old, size, &chain(&affine, &bend), None)
     }
 
