@@ -34,8 +34,17 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::Usage(error) | Self::Failed(error)) = self;
-        // The alternate form prints the whole chain of causes on one line.
-        write!(f, "{error:#}")
+        // The whole chain of causes on one line, without those that a message tells already.
+        let mut told = String::new();
+        for cause in error.chain().map(ToString::to_string) {
+            if told.is_empty() {
+                told = cause;
+            } else if !told.contains(&cause) {
+                told.push_str(": ");
+                told.push_str(&cause);
+            }
+        }
+        f.write_str(&told)
     }
 }
 
@@ -61,8 +70,35 @@ impl From<masklet_model::weights::WeightsError> for Failure {
     }
 }
 
+impl From<masklet_data::DataError> for Failure {
+    /// Asking for what is not there is wrong use; files that are not as they should be are not.
+    fn from(error: masklet_data::DataError) -> Self {
+        match error {
+            masklet_data::DataError::Unknown { .. } | masklet_data::DataError::BadValue { .. } => Self::usage(error),
+            _ => Self::failed(error),
+        }
+    }
+}
+
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self::Failed(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::anyhow;
+
+    #[test]
+    fn causes_are_told_once() {
+        let error = anyhow!("no such file")
+            .context("cannot read a.png: no such file")
+            .context("the frame is missing");
+        assert_eq!(
+            Failure::failed(error).to_string(),
+            "the frame is missing: cannot read a.png: no such file"
+        );
     }
 }

@@ -33,9 +33,10 @@ pub(crate) fn fetch(preset: Preset, offline: bool) -> Result<PathBuf, Failure> {
     display.end_bar();
     fetched.map_err(|error| {
         Failure::failed(anyhow!(
-            "cannot get {preset} by its name: {error}. To do without the download, get {} in \
-             another way and pass it with --weights FILE",
-            hub.url(preset)
+            "cannot get {preset} by its name: {error}. To do without: download {} by hand, on any \
+             machine, and pass it with --weights FILE",
+            // Whatever mirror was tried, this is where it is published.
+            Hub::new(hub.cache()).url(preset)
         ))
     })
 }

@@ -100,6 +100,20 @@ impl Progress {
         }
     }
 
+    /// So many steps need not be made.
+    pub(crate) fn skip(&mut self, steps: usize) {
+        match self {
+            Self::Quiet => {}
+            Self::Bar(bar) => {
+                let left = bar.length().map(|length| length.saturating_sub(steps as u64));
+                bar.set_length(left.unwrap_or(0));
+            }
+            Self::Plain(plain) => {
+                plain.total = plain.total.map(|total| total.saturating_sub(steps));
+            }
+        }
+    }
+
     /// Removes the bar.
     pub(crate) fn finish(self) {
         if let Self::Bar(bar) = self {

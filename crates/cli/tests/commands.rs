@@ -70,6 +70,28 @@ fn an_image_gives_masks_best_first_an_overlay_and_a_report() {
     assert!(!run.path("out/mask_1.png").exists());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_picture_whose_name_is_not_utf8_is_segmented_and_reported() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    let run = Run::new();
+    let name = OsStr::from_bytes(b"odd-\xff.png");
+    fs::copy(fixture("pictures/0.png"), run.folder.path().join(name)).unwrap();
+    let (weights, config) = (fixture("sam2.1/model.pt"), fixture("sam2.1/config.json"));
+    let output = Command::new(env!("CARGO_BIN_EXE_masklet"))
+        .arg("image")
+        .arg(name)
+        .args(["--weights", &weights, "--config", &config])
+        .args(["--point", "120,80", "-o", "out", "--json"])
+        .current_dir(run.folder.path())
+        .output()
+        .unwrap();
+    succeeded(&output);
+    let file = run.json("out/result.json")["image"]["file"].clone();
+    assert!(file.as_str().unwrap().starts_with("odd-"), "{file}");
+}
+
 #[test]
 fn several_boxes_are_several_objects() {
     let run = Run::new();
@@ -238,7 +260,7 @@ fn wrong_use_exits_with_2_and_says_what_to_do() {
         &["no frame 50"],
     );
     let none = run.command(&["image", &picture, "--point", "1,1", "-o", "out"]);
-    failed(&none, 2, &["--weights", "https://"]);
+    failed(&none, 2, &["--weights", "--model"]);
     assert!(!run.path("out/result.json").exists());
 }
 

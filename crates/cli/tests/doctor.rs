@@ -174,6 +174,17 @@ fn a_folder_that_cannot_be_written_fails_and_says_what_to_do() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn a_cache_whose_name_is_not_utf8_is_reported() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let odd = std::ffi::OsStr::from_bytes(b"/nonexistent/\xff");
+    let (code, report) = Doctor::new().env("HF_HUB_CACHE", odd).report();
+    assert_eq!(code, Some(0), "{}", report.0);
+    let cache = &report.check("models")["values"]["cache"];
+    assert!(cache.as_str().unwrap().starts_with("/nonexistent/"));
+}
+
 #[test]
 fn models_and_incomplete_downloads_are_found() {
     let doctor = Doctor::new();

@@ -282,7 +282,9 @@ fn without_a_network_the_message_says_how_to_do_without() {
     // Nobody listens on the discard port of this machine.
     let setup = Setup::at("http://127.0.0.1:9");
     let address = "http://127.0.0.1:9/facebook/sam2.1-hiera-tiny/resolve/main/sam2.1_hiera_tiny.pt";
-    let words = ["cannot be reached", address, "--weights FILE"];
+    let by_hand =
+        "https://huggingface.co/facebook/sam2.1-hiera-tiny/resolve/main/sam2.1_hiera_tiny.pt";
+    let words = ["cannot be reached", address, by_hand, "--weights FILE"];
     failed(&setup.run(&FETCH), 1, &words);
     let picture = fixture("pictures/0.png");
     failed(

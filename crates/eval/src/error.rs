@@ -64,6 +64,15 @@ pub enum Error {
         /// The frame's number.
         frame: usize,
     },
+    /// A video ends before its list of frames does.
+    #[error("the video has no frame {frame}, though its list says so; check that its files are complete")]
+    NoFrame {
+        /// The frame's number.
+        frame: usize,
+    },
+    /// Somebody asked to stop.
+    #[error("stopped; what was finished is kept, and the same command continues from there")]
+    Interrupted,
     /// A file or folder could not be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {

@@ -2,8 +2,10 @@
 //! the metrics that the benchmarks publish.
 //!
 //! Read from the bottom up: [`metrics`] compares one mask with another and takes statistics over
-//! time; [`scoring`] applies a benchmark's rules on which frames and objects count; [`clicks`]
-//! simulates the annotator; [`protocols`] run a method over a data set.
+//! time; [`scoring`] applies a benchmark's rules on which frames and objects count; [`clicks`] and
+//! [`prompts`] simulate the annotator; [`methods`] are what is evaluated, the model and the baselines
+//! ([`flow`]); [`protocols`] run a method over a data set, keeping what took long in a [`cache`];
+//! [`report`] shows what came of it.
 //!
 //! ```
 //! use masklet_eval::metrics::{BOUNDARY_TOLERANCE, BitMask, boundary_accuracy, region_similarity};
@@ -17,9 +19,13 @@
 //! assert!(boundary_accuracy(&truth, &predicted, BOUNDARY_TOLERANCE) > 0.9);
 //! ```
 
+pub mod cache;
 pub mod clicks;
 mod error;
+pub mod flow;
+pub mod methods;
 pub mod metrics;
+pub mod prompts;
 pub mod protocols;
 pub mod report;
 pub mod scoring;

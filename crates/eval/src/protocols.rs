@@ -1,5 +1,9 @@
 //! The paper's evaluations, each from a data set to scores.
 
+pub mod image;
+pub mod pvs;
 mod score;
+pub mod vos;
 
-pub use score::{Outcome, SequenceFailure, score_predictions};
+pub(crate) use score::annotation;
+pub use score::{Outcome, SequenceFailure, open_predicted, score_predictions};

@@ -1,15 +1,25 @@
 //! [`Report`]: what an evaluation found, and the ways to show it.
 
+mod html;
 mod machine;
+mod markdown;
+mod quoted;
+mod strips;
+mod svg;
 mod table;
+
+pub mod compare;
 
 use masklet_data::Layout;
 use serde::{Deserialize, Serialize};
 
 use crate::protocols::SequenceFailure;
+use crate::{Error, Result};
 use crate::scoring::{ObjectScore, SequenceScore, Summary};
 
 pub use machine::Machine;
+pub use quoted::{Quoted, quoted};
+pub use strips::{Strip, StripFrame, frames_to_show};
 pub use table::Table;
 
 /// The version of the report's JSON form.
@@ -38,6 +48,27 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// What could not be evaluated.
     pub failures: Vec<SequenceFailure>,
+}
+
+impl Report {
+    /// The name of the measure by which methods are ranked.
+    pub fn main_measure(&self) -> &str {
+        let first = self.rows.first().and_then(|row| row.metrics.first());
+        first.map_or("score", |metric| &metric.name)
+    }
+
+    /// Reads a report that an evaluation wrote.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is no report.
+    pub fn open(path: &std::path::Path) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(Error::read(path))?;
+        serde_json::from_slice(&bytes).map_err(|source| Error::Json {
+            path: path.to_owned(),
+            expected: "a report.json of masklet eval",
+            source,
+        })
+    }
 }
 
 /// The kinds of evaluation.
@@ -189,6 +220,14 @@ impl Row {
             units: sequences.into_iter().map(Unit::of_sequence).collect(),
             curve: Vec::new(),
         }
+    }
+
+    /// The same without numbers that do not exist, such as the mean of nothing.
+    pub fn finite(mut self) -> Self {
+        self.metrics.retain(|metric| metric.value.is_finite());
+        self.units.retain(|unit| unit.score.is_finite());
+        self.curve.retain(|point| point.score.is_finite());
+        self
     }
 
     /// A measure by name.

@@ -1,6 +1,7 @@
 //! What happens to a product while it is still in the cache: bias, activation, scale, residual.
 
 use crate::math::gelu;
+use crate::product::{Bf16Rows, CHUNK};
 use crate::simd::{PANEL, Simd, simd_fn};
 
 /// A function applied to each number of a product.
@@ -127,8 +128,8 @@ pub(crate) enum Destination {
         map: RowMap,
         add: bool,
     },
-    /// bf16 rows, `stride` apart; all 32 columns are written, those that do not exist as zero.
-    Bf16 { start: *mut u16, stride: usize },
+    /// bf16 rows; all 32 columns are written, those that do not exist as zero.
+    Bf16(Bf16Rows),
 }
 
 simd_fn!(
@@ -218,11 +219,12 @@ unsafe fn finish_columns<S: Simd, F: Function>(job: &Finish) {
             let bias = channels::<S>(job.epilogue.bias, column, count, 0.0);
             let scale = channels::<S>(job.epilogue.scale, column, count, 1.0);
             match job.to {
-                Destination::Bf16 { start, stride } => {
+                Destination::Bf16(rows) => {
+                    let chunk = job.first_column / CHUNK * rows.chunk_step();
                     for row in 0..job.rows {
                         let sum = S::load(job.sums.add(row * PANEL + first));
                         let v = S::mul(F::of::<S>(S::add(sum, bias)), scale);
-                        S::store_bf16(start.add((job.first_row + row) * stride + column), v);
+                        S::store_bf16(rows.row(job.first_row + row).add(chunk + first), v);
                     }
                 }
                 Destination::F32 { .. } if count == 0 => {}

@@ -48,6 +48,7 @@
 
 mod activations;
 mod attention;
+mod block;
 mod buffers;
 mod conv;
 mod cpu;
@@ -72,6 +73,7 @@ pub use activations::{matmul_nn, matmul_nt};
 pub use attention::{
     Attention, Heads, QueryPooling, Window, WindowedAttention, attention, windowed_attention,
 };
+pub use block::{Projection, WindowBlock, window_block};
 pub use buffers::{BufferPool, pooled_vec, recycle};
 pub use conv::{
     Conv2d, ConvShape, ConvTranspose2x2, DepthwiseConv, Images, conv_transpose_2x2, conv2d,

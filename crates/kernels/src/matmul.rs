@@ -41,10 +41,7 @@ pub fn matmul<'o>(
     out: impl Into<Out<'o>>,
 ) -> Written<'o> {
     a.check(weight.inputs(), "matmul");
-    let source = Plain {
-        rows: a,
-        width: weight.inputs(),
-    };
+    let source = Plain::of(a, weight.inputs());
     product_of(&source, a.count, weight, epilogue, out.into(), "matmul")
 }
 
@@ -67,7 +64,8 @@ pub fn matmul_norm<'o>(
         weight.inputs(),
         "matmul_norm: the norm has another width"
     );
-    let source = Normalised { rows: a, norm };
+    let rows = &Plain::of(a, weight.inputs());
+    let source = Normalised { rows, norm };
     product_of(
         &source,
         a.count,
@@ -81,10 +79,7 @@ pub fn matmul_norm<'o>(
 /// `out[m, n] += epilogue(a[m, k] * weight[n, k]^T)`: a residual connection in place.
 pub fn matmul_add(a: Rows<'_>, weight: &PackedMatrix, epilogue: Epilogue<'_>, out: &mut [f32]) {
     a.check(weight.inputs(), "matmul_add");
-    let source = Plain {
-        rows: a,
-        width: weight.inputs(),
-    };
+    let source = Plain::of(a, weight.inputs());
     let len = a.count * weight.outputs();
     assert_eq!(
         out.len(),
@@ -264,7 +259,7 @@ impl Left {
         unsafe {
             if engine.bf16_rows() {
                 let mut line = Scratch::of::<f32>(k);
-                let to: *mut u16 = memory.start();
+                let to = engine.bf16_workspace(memory.start(), stride);
                 for (i, row) in rows.enumerate() {
                     let from = match source.in_place() {
                         Some((start, stride)) => start.add(row * stride),
@@ -273,7 +268,7 @@ impl Left {
                             line.start::<f32>().cast_const()
                         }
                     };
-                    row_to_bf16(isa, from, k, to.add(i * stride), engine.padded_k(k));
+                    row_to_bf16(isa, from, k, to.row(i), to.chunk_step());
                 }
             } else {
                 let to: *mut f32 = memory.start();

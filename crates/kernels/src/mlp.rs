@@ -1,13 +1,14 @@
 //! Two linear maps with an activation between them, whose hidden rows never leave the cache.
 
 use crate::buffers::Scratch;
-use crate::cpu;
+use crate::cpu::{self, Isa};
 use crate::epilogue::{Activation, Destination, Epilogue, RowMap};
 use crate::matmul::{Left, Partition, block_product};
 use crate::output::{Out, Shared, Written};
 use crate::pack::PackedMatrix;
 use crate::product::Session;
 use crate::rows::{LayerNorm, Normalised, Plain, Rows};
+use std::ops::Range;
 
 /// Two linear maps with an activation between them, as in every transformer block.
 #[derive(Clone, Copy, Debug)]
@@ -29,8 +30,8 @@ pub struct Mlp<'a> {
 }
 
 impl Mlp<'_> {
-    fn check(&self, x: Rows<'_>) {
-        x.check(self.first.inputs(), "mlp");
+    /// Asserts that the parts fit together.
+    pub(crate) fn check(&self) {
         let widths = [
             (self.first_bias.len(), self.first.outputs()),
             (self.second.inputs(), self.first.outputs()),
@@ -63,7 +64,8 @@ pub fn mlp<'o>(
     residual: Option<&[f32]>,
     out: impl Into<Out<'o>>,
 ) -> Written<'o> {
-    mlp.check(x);
+    x.check(mlp.first.inputs(), "mlp");
+    mlp.check();
     let out = out.into();
     let len = x.count * mlp.second.outputs();
     out.expect_len(len, "mlp");
@@ -96,7 +98,8 @@ pub fn mlp_add(x: &mut [f32], mlp: &Mlp<'_>) {
         "mlp_add: outputs and inputs differ in width"
     );
     let count = x.len() / width;
-    mlp.check(Rows::dense(x, count));
+    Rows::dense(x, count).check(width, "mlp_add");
+    mlp.check();
     let start = x.as_mut_ptr();
     // SAFETY: lengths were checked; a task reads its rows before it writes them, and no others.
     unsafe { mlp_rows(start, count, width, mlp, None, Shared(start), true) };
@@ -116,7 +119,52 @@ unsafe fn mlp_rows(
 ) {
     let isa = cpu::path().isa;
     let engine = mlp.first.engine;
-    let (inputs, hidden) = (mlp.first.inputs(), mlp.first.outputs());
+    let map = RowMap::Dense {
+        stride: mlp.second.outputs(),
+    };
+    let partition = Partition::by_rows(engine, count, mlp.first.outputs());
+    let rows = Plain {
+        start: x,
+        stride,
+        width: mlp.first.inputs(),
+    };
+    partition.run(count, 1, |range, _| {
+        let _session = Session::new(engine);
+        let Shared(start) = { out };
+        let to = Destination::F32 { start, map, add };
+        let first = range.start;
+        // SAFETY: only this task reads or writes these rows, and it reads them before it writes.
+        unsafe { mlp_block(isa, mlp, &rows, range, residual, first, to) };
+    });
+}
+
+/// Some rows through both maps; they are read before the first one is written.
+///
+/// # Safety
+/// The rows exist, `first_row` and on are rows of the destination (and of `residual`), and this
+/// thread holds a session of the engine.
+pub(crate) unsafe fn mlp_block(
+    isa: Isa,
+    mlp: &Mlp<'_>,
+    rows: &Plain,
+    range: Range<usize>,
+    residual: Option<&[f32]>,
+    first_row: usize,
+    to: Destination,
+) {
+    let engine = mlp.first.engine;
+    let (count, inputs, hidden) = (range.len(), mlp.first.inputs(), mlp.first.outputs());
+    let stride = engine.row_stride(hidden);
+    let mut memory = Scratch::bytes(engine.padded_rows(count) * stride * engine.row_width());
+    let to_hidden = if engine.bf16_rows() {
+        Destination::Bf16(engine.bf16_workspace(memory.start(), stride))
+    } else {
+        Destination::F32 {
+            start: memory.start(),
+            map: RowMap::Dense { stride },
+            add: false,
+        }
+    };
     let middle = Epilogue::activated(mlp.first_bias, mlp.activation);
     let last = Epilogue {
         bias: Some(mlp.second_bias),
@@ -124,68 +172,20 @@ unsafe fn mlp_rows(
         residual,
         ..Epilogue::default()
     };
-    let map = RowMap::Dense {
-        stride: mlp.second.outputs(),
-    };
-    let partition = Partition::by_rows(engine, count, hidden);
-    let x = Shared(x.cast_mut());
-    partition.run(count, 1, |rows, _| {
-        let _session = Session::new(engine);
-        let memory_stride = engine.row_stride(hidden);
-        let memory_rows = engine.padded_rows(rows.len());
-        let mut memory = Scratch::bytes(memory_rows * memory_stride * engine.row_width());
-        // SAFETY: only this task reads or writes these rows; the slice over them is dropped before
-        // they are written.
-        unsafe {
-            let left = {
-                let start = x.at(rows.start * stride);
-                let data = std::slice::from_raw_parts(start, (rows.len() - 1) * stride + inputs);
-                let view = Rows::strided(data, rows.len(), stride);
-                match mlp.norm {
-                    Some(norm) => {
-                        let source = Normalised { rows: view, norm };
-                        Left::prepare(engine, isa, &source, 0..rows.len(), inputs)
-                    }
-                    None => {
-                        let source = Plain {
-                            rows: view,
-                            width: inputs,
-                        };
-                        Left::prepare(engine, isa, &source, 0..rows.len(), inputs)
-                    }
-                }
-            };
-            let to = if engine.bf16_rows() {
-                Destination::Bf16 {
-                    start: memory.start(),
-                    stride: memory_stride,
-                }
-            } else {
-                let map = RowMap::Dense {
-                    stride: memory_stride,
-                };
-                Destination::F32 {
-                    start: memory.start(),
-                    map,
-                    add: false,
-                }
-            };
-            let panels = 0..mlp.first.panels();
-            block_product(isa, &left, rows.len(), mlp.first, panels, &middle, 0, to);
-            let left = Left::in_memory(memory, memory_stride);
-            let Shared(start) = { out };
-            let to = Destination::F32 { start, map, add };
-            let panels = 0..mlp.second.panels();
-            block_product(
-                isa,
-                &left,
-                rows.len(),
-                mlp.second,
-                panels,
-                &last,
-                rows.start,
-                to,
-            );
-        }
-    });
+    // SAFETY: the caller vouches for the rows and the destination; the workspace has room for the
+    // hidden ones.
+    unsafe {
+        let left = match mlp.norm {
+            Some(norm) => {
+                let source = Normalised { rows, norm };
+                Left::prepare(engine, isa, &source, range, inputs)
+            }
+            None => Left::prepare(engine, isa, rows, range, inputs),
+        };
+        let panels = 0..mlp.first.panels();
+        block_product(isa, &left, count, mlp.first, panels, &middle, 0, to_hidden);
+        let left = Left::in_memory(memory, stride);
+        let panels = 0..mlp.second.panels();
+        block_product(isa, &left, count, mlp.second, panels, &last, first_row, to);
+    }
 }

@@ -119,11 +119,28 @@ impl Engine {
     }
 
     /// The distance between rows of a workspace of `k` columns, chosen so that consecutive rows do
-    /// not fall into the same cache set.
+    /// not fall into the same cache set. For AMX, whose rows come in tiles, it is the average.
     pub fn row_stride(self, k: usize) -> usize {
+        #[cfg(target_arch = "x86_64")]
+        if self == Engine::Amx {
+            return self.padded_k(k);
+        }
         let line = 64 / self.row_width();
         let lines = self.padded_k(k).div_ceil(line);
         (lines | 1) * line
+    }
+
+    /// The rows of a bf16 workspace, [`Engine::row_stride`] apart.
+    pub fn bf16_workspace(self, start: *mut u16, stride: usize) -> Bf16Rows {
+        #[cfg(target_arch = "x86_64")]
+        let tiled = self == Engine::Amx;
+        #[cfg(not(target_arch = "x86_64"))]
+        let tiled = false;
+        Bf16Rows {
+            start,
+            stride,
+            tiled,
+        }
     }
 
     /// Multiplies on registers alone and returns the number of operations; see `peak_gflops`.
@@ -183,12 +200,44 @@ impl Engine {
     }
 }
 
+/// Rows of bf16 numbers in the order in which an engine reads them.
+#[derive(Clone, Copy)]
+pub(crate) struct Bf16Rows {
+    start: *mut u16,
+    stride: usize,
+    /// Whether 16 rows by 32 columns are stored together, as one AMX tile: loading a tile then
+    /// reads consecutive lines, which L2 delivers twice as fast as lines of 16 distant rows.
+    tiled: bool,
+}
+
+/// Columns of [`Bf16Rows`] that lie together.
+pub(crate) const CHUNK: usize = 32;
+
+impl Bf16Rows {
+    /// The first [`CHUNK`] columns of a row.
+    #[inline(always)]
+    pub fn row(self, row: usize) -> *mut u16 {
+        let at = if self.tiled {
+            row / 16 * 16 * self.stride + row % 16 * CHUNK
+        } else {
+            row * self.stride
+        };
+        self.start.wrapping_add(at)
+    }
+
+    /// Numbers from a chunk of a row to its next chunk.
+    #[inline(always)]
+    pub fn chunk_step(self) -> usize {
+        if self.tiled { 16 * CHUNK } else { CHUNK }
+    }
+}
+
 /// The operands of [`Engine::multiply`] besides the panel.
 #[derive(Clone, Copy)]
 pub(crate) struct Block {
     pub rows: usize,
     pub k: usize,
-    /// Row-major, elements of [`Engine::row_width`] bytes.
+    /// Row-major, elements of [`Engine::row_width`] bytes; bf16 rows as [`Bf16Rows`] has them.
     pub a: *const u8,
     /// Elements from row to row of `a`.
     pub a_stride: usize,

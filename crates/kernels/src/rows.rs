@@ -1,6 +1,7 @@
 //! Rows of a matrix: where the left operand of a product comes from.
 
 use crate::cpu::Isa;
+use crate::product::CHUNK;
 use crate::simd::{Simd, simd_fn};
 
 /// Rows of a row-major matrix: row `i` starts at `data[i * stride]`.
@@ -83,39 +84,56 @@ pub(crate) trait RowSource: Sync {
     unsafe fn write(&self, isa: Isa, row: usize, to: *mut f32);
 }
 
-/// Rows as they are.
-pub(crate) struct Plain<'a> {
-    pub rows: Rows<'a>,
+/// Rows in memory, as they are.
+pub(crate) struct Plain {
+    pub start: *const f32,
+    /// Numbers from a row to the next.
+    pub stride: usize,
     pub width: usize,
 }
 
-impl RowSource for Plain<'_> {
+// SAFETY: whoever makes one keeps writers away while it is in use, as for a slice.
+unsafe impl Sync for Plain {}
+
+impl Plain {
+    /// Rows of which `width` numbers count, as [`Rows::check`] found them.
+    pub fn of(rows: Rows<'_>, width: usize) -> Plain {
+        Plain {
+            start: rows.data.as_ptr(),
+            stride: rows.stride,
+            width,
+        }
+    }
+}
+
+impl RowSource for Plain {
     fn in_place(&self) -> Option<(*const f32, usize)> {
-        Some((self.rows.data.as_ptr(), self.rows.stride))
+        Some((self.start, self.stride))
     }
 
     unsafe fn write(&self, _: Isa, row: usize, to: *mut f32) {
-        let start = row * self.rows.stride;
-        let from = &self.rows.data[start..start + self.width];
-        // SAFETY: the caller vouches for `to`; a shared borrow cannot overlap a destination.
-        unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), to, from.len()) };
+        // SAFETY: the caller vouches for the row and for `to`.
+        unsafe {
+            let from = self.start.add(row * self.stride);
+            std::ptr::copy_nonoverlapping(from, to, self.width);
+        }
     }
 }
 
 /// Rows after layer normalisation.
 pub(crate) struct Normalised<'a> {
-    pub rows: Rows<'a>,
+    pub rows: &'a Plain,
     pub norm: LayerNorm<'a>,
 }
 
 impl RowSource for Normalised<'_> {
     unsafe fn write(&self, isa: Isa, row: usize, to: *mut f32) {
-        let width = self.norm.gamma.len();
-        let start = row * self.rows.stride;
-        let from = &self.rows.data[start..start + width];
-        assert_eq!(self.norm.beta.len(), width);
-        // SAFETY: all three inputs have `width` numbers, and so has `to`.
-        unsafe { normalise_row(isa, from.as_ptr(), &self.norm, to) };
+        assert_eq!(self.norm.gamma.len(), self.rows.width);
+        // SAFETY: the caller vouches for the row and for `to`.
+        unsafe {
+            let from = self.rows.start.add(row * self.rows.stride);
+            normalise_row(isa, from, &self.norm, to);
+        }
     }
 }
 
@@ -184,34 +202,37 @@ unsafe fn normalise_kernel<S: Simd>(from: *const f32, norm: &LayerNorm, to: *mut
 }
 
 simd_fn!(
-    /// Converts a row to bf16 and pads it with zeros to `padded` numbers.
+    /// Converts a row to bf16, in chunks of 32 numbers `step` apart, the last one padded with zeros.
     ///
     /// # Safety
-    /// `from` has `width` numbers, `to` has `padded >= width`.
+    /// `from` has `width` numbers, `to` has room for the chunks.
     pub(crate) unsafe fn row_to_bf16 = bf16_kernel(
         from: *const f32,
         width: usize,
         to: *mut u16,
-        padded: usize,
+        step: usize,
     )
 );
 
 /// # Safety
 /// As [`row_to_bf16`].
 #[inline(always)]
-unsafe fn bf16_kernel<S: Simd>(from: *const f32, width: usize, to: *mut u16, padded: usize) {
-    let whole = width - width % S::LANES;
-    // SAFETY: whole vectors end at `whole`; the last is converted in a buffer of its own.
+unsafe fn bf16_kernel<S: Simd>(from: *const f32, width: usize, to: *mut u16, step: usize) {
+    // SAFETY: whole vectors and the partial one end at `width`; the destination has whole chunks.
     unsafe {
-        for i in (0..whole).step_by(S::LANES) {
-            S::store_bf16(to.add(i), S::load(from.add(i)));
+        for first in (0..width).step_by(CHUNK) {
+            let to = to.add(first / CHUNK * step);
+            for lane in (0..CHUNK).step_by(S::LANES) {
+                let column = first + lane;
+                let v = if column + S::LANES <= width {
+                    S::load(from.add(column))
+                } else if column < width {
+                    S::load_partial(from.add(column), width - column)
+                } else {
+                    S::splat(0.0)
+                };
+                S::store_bf16(to.add(lane), v);
+            }
         }
-        if whole < width {
-            let mut last = [0u16; 16];
-            let v = S::load_partial(from.add(whole), width - whole);
-            S::store_bf16(last.as_mut_ptr(), v);
-            std::ptr::copy_nonoverlapping(last.as_ptr(), to.add(whole), width - whole);
-        }
-        std::ptr::write_bytes(to.add(width), 0, padded - width);
     }
 }

@@ -74,7 +74,7 @@ pub(crate) trait Simd: Copy {
     /// The smaller; `b` if either is NaN (NEON: NaN).
     fn min(a: Self::V, b: Self::V) -> Self::V;
     fn round(a: Self::V) -> Self::V;
-    /// `a * 2^n` for an `n` from [`Simd::split`].
+    /// `a * 2^n` for an `n` from [`Simd::split`] or [`Simd::split_down`].
     fn scale2(a: Self::V, n: Self::V) -> Self::V;
     /// The nearest integer and the rest, for `2^x`: integers beyond -160..=129 may be replaced by
     /// those; the rest of infinities is 0.
@@ -84,6 +84,13 @@ pub(crate) trait Simd: Copy {
         let a = Self::min(Self::splat(129.0), Self::max(Self::splat(-160.0), a));
         let whole = Self::round(a);
         (whole, Self::sub(a, whole))
+    }
+    /// As [`Simd::split`], with a rest of 0 to 1.
+    #[inline(always)]
+    fn split_down(a: Self::V) -> (Self::V, Self::V) {
+        let half = Self::splat(0.5);
+        let (whole, rest) = Self::split(Self::sub(a, half));
+        (whole, Self::add(rest, half))
     }
     /// Lanes of `yes` where `a >= b`, else of `no`.
     fn select_ge(a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V;

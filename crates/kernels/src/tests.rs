@@ -1,6 +1,7 @@
 //! Every kernel against a naive reference in f64, on every path this machine can run.
 
 mod attention;
+mod block;
 mod images;
 mod matmul;
 mod rows;

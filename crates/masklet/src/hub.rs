@@ -193,9 +193,12 @@ impl Hub {
         }
         let arrival = transfer::transfer(self, preset, &staging, &mut on_event)?;
         let cached = self.cached(preset);
-        let file = publish::publish(&cached, &arrival, &mut on_event, &self.url(preset))?;
-        staging.clear();
-        Ok(file)
+        let published = publish::publish(&cached, &arrival, &mut on_event, &self.url(preset));
+        // A damaged file is of no more use than what a finished download leaves.
+        if matches!(published, Ok(_) | Err(HubError::Checksum { .. })) {
+            staging.clear();
+        }
+        published
     }
 
     fn cached(&self, preset: Preset) -> CacheRepo {

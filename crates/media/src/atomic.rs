@@ -104,6 +104,17 @@ impl Write for PendingFile {
     }
 }
 
+/// How the names of unfinished files begin.
+pub const TEMPORARY_PREFIX: &str = ".masklet-";
+/// How the names of unfinished files end.
+pub const TEMPORARY_SUFFIX: &str = ".tmp";
+
+/// Whether `name`, without folders, is one under which files are written here before they are
+/// complete. Such a file stays behind if the process is killed.
+pub fn is_temporary(name: &str) -> bool {
+    name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX)
+}
+
 fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
     if path.file_name().is_none() {
         return Err(io::Error::new(
@@ -116,7 +127,7 @@ fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
         _ => Path::new("."),
     };
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".masklet-").suffix(".tmp");
+    builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX);
     #[cfg(unix)]
     {
         // The temporary file defaults to owner-only; ask for what a plain create would give

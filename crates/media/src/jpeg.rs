@@ -16,7 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use image::error::{DecodingError, ImageFormatHint};
 use image::{DynamicImage, GrayImage, ImageError, ImageFormat, RgbImage};
-use mozjpeg::{ColorSpace, DctMethod, Decompress};
+use mozjpeg::{ColorSpace, Compress, DctMethod, Decompress};
 use mozjpeg_sys::{jpeg_common_struct, jpeg_error_mgr};
 
 /// Width and height from the header.
@@ -43,6 +43,19 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<DynamicImage, ImageError> {
         Ok(_) => "its compressed data is damaged".to_owned(),
     };
     Err(failed(ran_out, &reason))
+}
+
+/// A JPEG file of `pixels`, `[height, width, 3]`.
+pub(crate) fn encode(pixels: &[u8], width: u32, height: u32, quality: u8) -> io::Result<Vec<u8>> {
+    let run = || {
+        let mut picture = Compress::new(ColorSpace::JCS_RGB);
+        picture.set_size(width as usize, height as usize);
+        picture.set_quality(f32::from(quality.clamp(1, 100)));
+        let mut started = picture.start_compress(Vec::new())?;
+        started.write_scanlines(pixels)?;
+        started.finish()
+    };
+    guarded(run).map_err(io::Error::other)
 }
 
 fn failed(ran_out: bool, reason: &str) -> ImageError {

@@ -52,6 +52,7 @@ pub mod compose;
 pub mod contours;
 mod error;
 pub mod frames;
+mod h264;
 mod jpeg;
 pub mod mask;
 pub mod overlay;

@@ -213,6 +213,19 @@ impl RgbImage {
             source,
         })
     }
+
+    /// The picture as the bytes of a JPEG file. `quality` is 1 (smallest) to 100 (best).
+    ///
+    /// # Errors
+    /// [`MediaError::Write`] if the encoder fails (a side above 65,535 pixels).
+    pub fn to_jpeg(&self, quality: u8) -> Result<Vec<u8>> {
+        jpeg::encode(&self.pixels, self.width, self.height, quality).map_err(|source| {
+            MediaError::Write {
+                path: "JPEG in memory".into(),
+                source,
+            }
+        })
+    }
 }
 
 impl std::fmt::Debug for RgbImage {

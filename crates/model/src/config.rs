@@ -16,6 +16,14 @@ const MAX_SIZE: usize = 1 << 16;
 #[error("the model configuration is invalid: {0}")]
 pub struct ConfigError(String);
 
+/// A name that no published model has.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("there is no model named `{name}`; known names: {known}")]
+pub struct UnknownModelError {
+    name: String,
+    known: String,
+}
+
 /// The published models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Preset {
@@ -105,11 +113,11 @@ impl std::fmt::Display for Preset {
 }
 
 impl std::str::FromStr for Preset {
-    type Err = ConfigError;
+    type Err = UnknownModelError;
 
     /// Accepts our names and the official spellings: `sam2.1-tiny`, `sam2.1_hiera_b+`,
     /// `sam2.1_hiera_tiny`, `facebook/sam2.1-hiera-base-plus`.
-    fn from_str(s: &str) -> Result<Self, ConfigError> {
+    fn from_str(s: &str) -> Result<Self, UnknownModelError> {
         let plain = |name: &str| {
             let name = name.to_ascii_lowercase();
             let name = name.strip_prefix("facebook/").unwrap_or(&name).to_owned();
@@ -127,10 +135,10 @@ impl std::str::FromStr for Preset {
             .find(|preset| plain(preset.name()) == wanted || abbreviated(preset) == wanted)
             .ok_or_else(|| {
                 let known: Vec<_> = Self::ALL.iter().map(|preset| preset.name()).collect();
-                ConfigError(format!(
-                    "there is no model named `{s}`; known names: {}",
-                    known.join(", ")
-                ))
+                UnknownModelError {
+                    name: s.to_owned(),
+                    known: known.join(", "),
+                }
             })
     }
 }

@@ -108,16 +108,6 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     }
 }
 
-impl From<DataError> for Failure {
-    /// Asking for what is not there is wrong use; files that are not as they should be are not.
-    fn from(error: DataError) -> Self {
-        match error {
-            DataError::Unknown { .. } | DataError::BadValue { .. } => Self::usage(error),
-            _ => Self::failed(error),
-        }
-    }
-}
-
 #[derive(Serialize)]
 struct Report<'a> {
     path: &'a Path,

@@ -1,7 +1,11 @@
 //! `masklet eval`: the paper's evaluations.
 
 mod common;
+mod compare;
+mod image;
+mod pvs;
 mod score;
+mod vos;
 
 use clap::Subcommand;
 
@@ -17,13 +21,25 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Show each object once and track it (semi-supervised video object segmentation).
+    Vos(vos::Args),
+    /// Correct a model where it is wrong (promptable video segmentation, interactive).
+    Pvs(pvs::Args),
+    /// Segment images by clicks and boxes.
+    Image(image::Args),
     /// Score predictions of any tool.
     Score(score::Args),
+    /// Compare two reports: what got better, what got worse.
+    Compare(compare::Args),
 }
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     match &args.command {
+        Command::Vos(args) => vos::run(args, global),
+        Command::Pvs(args) => pvs::run(args, global),
+        Command::Image(args) => image::run(args, global),
         Command::Score(args) => score::run(args, global),
+        Command::Compare(args) => compare::run(args, global),
     }
 }

@@ -13,7 +13,9 @@ use serde::Serialize;
 use crate::Global;
 use crate::failure::Failure;
 use crate::model_args::ModelArgs;
-use crate::output::{OutputFolder, is_numbered, print_json, print_line};
+use crate::output::{
+    OutputFolder, is_numbered, path_in_report, path_in_report_if_any, print_json, print_line,
+};
 use crate::prompts::{marks_of, parse_box, parse_click};
 
 /// Logits of a mask that is given as a picture: ±10.
@@ -69,6 +71,7 @@ pub(crate) struct Args {
 struct Report {
     image: ImageReport,
     model: String,
+    #[serde(serialize_with = "path_in_report_if_any")]
     weights: Option<PathBuf>,
     masks: Vec<MaskReport>,
     overlay: &'static str,
@@ -77,6 +80,7 @@ struct Report {
 
 #[derive(Serialize)]
 struct ImageReport {
+    #[serde(serialize_with = "path_in_report")]
     file: PathBuf,
     width: u32,
     height: u32,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::Global;
 use crate::failure::Failure;
 use crate::fetching;
-use crate::output::{print_json, print_line};
+use crate::output::{path_in_report, path_in_report_if_any, print_json, print_line};
 use crate::progress::megabytes;
 
 /// List the official models, and fetch them ahead of use.
@@ -49,6 +49,7 @@ struct Entry {
     repository: String,
     licence: &'static str,
     /// The cached file.
+    #[serde(serialize_with = "path_in_report_if_any")]
     file: Option<PathBuf>,
 }
 
@@ -56,6 +57,7 @@ struct Entry {
 #[derive(Serialize)]
 struct Fetched {
     name: &'static str,
+    #[serde(serialize_with = "path_in_report")]
     file: PathBuf,
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::Global;
 use crate::failure::Failure;
-use crate::output::{print_json, print_line};
+use crate::output::{path_in_report, print_json, print_line};
 
 /// Look into checkpoint files, and convert them.
 #[derive(clap::Args)]
@@ -54,6 +54,7 @@ enum DtypeName {
 /// What was converted.
 #[derive(Serialize)]
 struct Conversion {
+    #[serde(serialize_with = "path_in_report")]
     output: PathBuf,
     tensors: usize,
     parameters: u64,

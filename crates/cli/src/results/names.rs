@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use masklet_media::atomic;
+
 use super::CHECKPOINT_INTERVAL;
 
 /// One line for each frame: what everything else is made of.
@@ -63,6 +65,9 @@ pub(super) fn is_result(name: &str) -> bool {
 }
 
 fn recognise(name: &str) -> Option<Kind> {
+    if is_temporary(name) {
+        return Some(Kind::Whole);
+    }
     let numbered = |file: &str, extension| file.strip_suffix(extension).and_then(number);
     let parts: Vec<&str> = name.split('/').collect();
     match parts[..] {
@@ -98,6 +103,13 @@ fn recognise(name: &str) -> Option<Kind> {
     }
 }
 
+/// Whether a file in one of our folders was being written when a run was killed.
+fn is_temporary(name: &str) -> bool {
+    let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+    atomic::is_temporary(file)
+        && (folder.is_empty() || recognise(&format!("{folder}/")) == Some(Kind::Folder))
+}
+
 /// A number without sign.
 fn number(text: &str) -> Option<usize> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -119,6 +131,8 @@ mod tests {
             "sav/clip_manual.json",
             "masklets.jsonl",
             "unfinished/sheet/00008.png",
+            "unfinished/overlay/.masklet-a1b2c3.tmp",
+            ".masklet-a1b2c3.tmp",
         ] {
             assert!(is_result(ours), "{ours}");
         }
@@ -130,6 +144,7 @@ mod tests {
             "overlay/1/00000.png",
             "yolo/images/",
             "sav/notes.json",
+            "notes/.masklet-a1b2c3.tmp",
         ] {
             assert!(!is_result(foreign), "{foreign}");
         }

@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
 use std::slice;
 use std::sync::Arc;
 
+use masklet_media::atomic;
 use tempfile::NamedTempFile;
 
 use super::{LineReader, ObjectRecord, ObjectSummary, Order, Records};
@@ -78,7 +80,16 @@ impl Tracks<'_> {
         let mut tracks = objects
             .iter()
             .map(|&summary| {
-                let lines = tempfile::Builder::new().prefix(".masklet-").tempfile()?;
+                // Beside the records, where there is room for a file of their size.
+                let folder = self
+                    .records
+                    .path
+                    .parent()
+                    .filter(|f| !f.as_os_str().is_empty());
+                let lines = tempfile::Builder::new()
+                    .prefix(atomic::TEMPORARY_PREFIX)
+                    .suffix(atomic::TEMPORARY_SUFFIX)
+                    .tempfile_in(folder.unwrap_or(Path::new(".")))?;
                 Ok((summary, BufWriter::new(lines)))
             })
             .collect::<io::Result<Vec<_>>>()?;

@@ -39,13 +39,11 @@ pub fn score_predictions(
     let results: Vec<Result<SequenceScore>> = names
         .par_iter()
         .map(|name| {
-            let predicted = predicted_name(truth, predictions, name);
-            let score = truth
-                .open_named(name)
-                .and_then(|truth| Ok((truth, predictions.open_named(predicted)?)));
-            let score = score.map_err(Into::into).and_then(|(truth, predicted)| {
-                score_one(&*truth, &*predicted, (rules, void, missing))
-            });
+            let score = || {
+                let predicted = open_predicted(truth, predictions, name)?;
+                score_one(&*truth.open_named(name)?, &*predicted, (rules, void, missing))
+            };
+            let score = score();
             done();
             score
         })
@@ -63,16 +61,21 @@ pub fn score_predictions(
     outcome
 }
 
-/// Folders of a single sequence need not have the same name.
-fn predicted_name<'a>(
+/// The predictions for sequence `name` of `truth`. Where both have a single sequence, they need not
+/// have the same name.
+///
+/// # Errors
+/// If there are none, or they cannot be read.
+pub fn open_predicted(
     truth: &dyn VideoDataset,
-    predictions: &'a dyn VideoDataset,
-    name: &'a str,
-) -> &'a str {
-    match (truth.names(), predictions.names()) {
+    predictions: &dyn VideoDataset,
+    name: &str,
+) -> Result<Box<dyn Sequence>> {
+    let name = match (truth.names(), predictions.names()) {
         ([_], [only]) => only,
         _ => name,
-    }
+    };
+    Ok(predictions.open_named(name)?)
 }
 
 fn score_one(
@@ -80,14 +83,9 @@ fn score_one(
     predicted: &dyn Sequence,
     (rules, void, missing): (Rules, Void, Missing),
 ) -> Result<SequenceScore> {
-    let by_name: HashMap<String, usize> = (0..predicted.frame_count())
-        .map(|frame| (predicted.frame_name(frame), frame))
-        .collect();
-    let listed = if rules.use_list() {
-        Some(truth.objects()?)
-    } else {
-        None
-    };
+    let by_name: HashMap<String, usize> =
+        (0..predicted.frame_count()).map(|frame| (predicted.frame_name(frame), frame)).collect();
+    let listed = if rules.use_list() { Some(truth.objects()?) } else { None };
     let scoring = Scoring {
         frames: truth.annotated_frames(),
         rules,
@@ -101,17 +99,10 @@ fn score_one(
             None => Ok(None),
         }
     };
-    score_sequence(
-        truth.name(),
-        scoring,
-        |frame| annotation(truth, frame),
-        prediction,
-    )
+    score_sequence(truth.name(), scoring, |frame| annotation(truth, frame), prediction)
 }
 
 /// What is annotated on a frame that is known to be annotated.
 pub(crate) fn annotation(truth: &dyn Sequence, frame: usize) -> Result<FrameAnnotation> {
-    Ok(truth
-        .annotation(frame)?
-        .unwrap_or_else(|| FrameAnnotation::from_masks((0, 0), Vec::new())))
+    Ok(truth.annotation(frame)?.unwrap_or_else(|| FrameAnnotation::from_masks((0, 0), Vec::new())))
 }

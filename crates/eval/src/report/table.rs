@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::quoted::Quoted;
 use super::{Report, Row};
 
 /// Cells of text, the first row being the head.
@@ -16,8 +17,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// One row for each method and prompt.
-    pub fn of_methods(report: &Report) -> Self {
+    /// One row for each method and prompt; then published numbers.
+    pub fn of_methods(report: &Report, quoted: &[Quoted]) -> Self {
         let names = metric_names(&report.rows);
         let head = ["method", "prompt"].map(str::to_owned).into_iter();
         let cells = |row: &Row| {
@@ -27,9 +28,14 @@ impl Table {
                 .chain(values)
                 .collect()
         };
+        let quote = |quoted: &Quoted| {
+            let value = |name: &String| number((name == "J&F").then_some(quoted.jf));
+            let words = [format!("{} (quoted)", quoted.method), quoted.prompt.to_owned()];
+            words.into_iter().chain(names.iter().map(value)).collect()
+        };
         Self {
+            rows: report.rows.iter().map(cells).chain(quoted.iter().map(quote)).collect(),
             head: head.chain(names.iter().cloned()).collect(),
-            rows: report.rows.iter().map(cells).collect(),
             words: 2,
         }
     }

@@ -18,6 +18,9 @@ pub(super) struct Queries {
 
 /// Writes `softmax(scale * q k^T) v` of each query to `to(query)`.
 ///
+/// A block of keys stays in L2 while the queries pass by it a few at a time: so few that their scores
+/// against the whole block and the weights made of them stay in L1.
+///
 /// # Safety
 /// The queries are readable for `key_dim` numbers, `to(i)` is writable for `value_dim`, and this
 /// thread holds a session of the keys' engine.
@@ -30,24 +33,28 @@ pub(super) unsafe fn attend(
     let packer = keys.packer();
     let (engine, isa) = (packer.engine, packer.isa);
     let rows = queries.count;
-    let memory_rows = engine.padded_rows(rows);
+    let step = engine.row_step().min(rows);
+    let step_memory = engine.padded_rows(step);
     let score_stride = keys.block_len() + 16;
     let result_stride = packer.value_columns() + 16;
-    let weight_stride = if engine.bf16_rows() {
-        engine.row_stride(keys.block_len())
+    let weight_stride = engine.row_stride(keys.block_len());
+    let mut scores = Scratch::of::<f32>(step_memory * score_stride);
+    let mut results = Scratch::of::<f32>(engine.padded_rows(rows) * result_stride);
+    let mut weights = Scratch::bytes(if engine.bf16_rows() {
+        step_memory * weight_stride * engine.row_width()
     } else {
         0
-    };
-    let mut scores = Scratch::of::<f32>(memory_rows * score_stride);
-    let mut results = Scratch::of::<f32>(memory_rows * result_stride);
-    let mut weights = Scratch::of::<u16>(memory_rows * weight_stride);
+    });
     let mut running = Scratch::of::<f32>(2 * rows);
     let scores: *mut f32 = scores.start();
     let results: *mut f32 = results.start();
-    let weights: *mut u16 = weights.start();
+    let weights = engine
+        .bf16_rows()
+        .then(|| engine.bf16_workspace(weights.start(), weight_stride));
     let maxima: *mut f32 = running.start();
     // SAFETY: the workspaces have a row for every (padded) query, wide enough for a block of keys or
-    // the value panels; the caller vouches for the rest.
+    // the value panels; steps start at multiples of what the engine pads to; the caller vouches for
+    // the rest.
     unsafe {
         let sums = maxima.add(rows);
         for row in 0..rows {
@@ -55,48 +62,53 @@ pub(super) unsafe fn attend(
             *sums.add(row) = 0.0;
             fetch_to_write(isa, to(row), packer.value_dim);
         }
-        let mut copy = Scratch::bytes(memory_rows * engine.row_stride(packer.key_dim) * 4);
+        let copy_rows = engine.padded_rows(rows);
+        let mut copy = Scratch::bytes(copy_rows * engine.row_stride(packer.key_dim) * 4);
         let (q, q_stride) = prepare(queries, keys, &mut copy);
         for (index, block) in keys.blocks().enumerate() {
-            score(q, q_stride, rows, keys, &block, scores, score_stride);
-            softmax_block(
-                isa,
-                &Scores {
-                    scores,
-                    stride: score_stride,
-                    rows,
-                    keys: block.count,
-                    scale,
-                    extra: block.extra,
-                    maxima,
-                    sums,
-                    results,
-                    result_stride,
-                    result_columns: if index == 0 {
-                        0
-                    } else {
-                        packer.value_columns()
+            for first in (0..rows).step_by(step) {
+                let some = step.min(rows - first);
+                let q = q.add(first * q_stride * engine.row_width());
+                let results = results.add(first * result_stride);
+                score(q, q_stride, some, keys, &block, scores, score_stride);
+                softmax_block(
+                    isa,
+                    &Scores {
+                        scores,
+                        stride: score_stride,
+                        rows: some,
+                        keys: block.count,
+                        scale,
+                        extra: block.extra,
+                        maxima: maxima.add(first),
+                        sums: sums.add(first),
+                        results,
+                        result_stride,
+                        result_columns: if index == 0 {
+                            0
+                        } else {
+                            packer.value_columns()
+                        },
+                        weights,
                     },
-                    weights: engine.bf16_rows().then_some((weights, weight_stride)),
-                },
-            );
-            let (a, a_stride) = if engine.bf16_rows() {
-                (weights.cast_const().cast(), weight_stride)
-            } else {
-                (scores.cast_const().cast(), score_stride)
-            };
-            for panel in 0..packer.value_columns() / PANEL {
-                let product = Block {
-                    rows,
-                    k: block.count,
-                    a,
-                    a_stride,
-                    c: results.add(panel * PANEL),
-                    c_stride: result_stride,
-                    accumulate: index > 0,
-                    prefetch: Prefetch::NONE,
+                );
+                let (a, a_stride) = match weights {
+                    Some(weights) => (weights.row(0).cast_const().cast(), weight_stride),
+                    None => (scores.cast_const().cast(), score_stride),
                 };
-                engine.multiply(&product, block.values.add(panel * block.value_panel_bytes));
+                for panel in 0..packer.value_columns() / PANEL {
+                    let product = Block {
+                        rows: some,
+                        k: block.count,
+                        a,
+                        a_stride,
+                        c: results.add(panel * PANEL),
+                        c_stride: result_stride,
+                        accumulate: index > 0,
+                        prefetch: Prefetch::NONE,
+                    };
+                    engine.multiply(&product, block.values.add(panel * block.value_panel_bytes));
+                }
             }
         }
         for row in 0..rows {
@@ -123,8 +135,8 @@ unsafe fn prepare(queries: &Queries, keys: &Keys<'_>, copy: &mut Scratch) -> (*c
         unsafe {
             let from = queries.start.add(row * queries.stride);
             if engine.bf16_rows() {
-                let to = copy.start::<u16>().add(row * stride);
-                row_to_bf16(packer.isa, from, dim, to, engine.padded_k(dim));
+                let to = engine.bf16_workspace(copy.start(), stride);
+                row_to_bf16(packer.isa, from, dim, to.row(row), to.chunk_step());
             } else {
                 std::ptr::copy_nonoverlapping(from, copy.start::<f32>().add(row * stride), dim);
             }

@@ -3,7 +3,7 @@
 use crate::buffers::Scratch;
 use crate::cpu::Isa;
 use crate::output::Shared;
-use crate::product::Engine;
+use crate::product::{CHUNK, Engine};
 use crate::rows::row_to_bf16;
 use crate::simd::{PANEL, Simd, simd_fn};
 use rayon::prelude::*;
@@ -150,7 +150,7 @@ impl KeyBlocks {
                 }
                 if engine.bf16_panels() {
                     for (i, row) in rows.iter_mut().take(present).enumerate() {
-                        row_to_bf16(isa, *row, key_dim, halves.add(i * depth), depth);
+                        row_to_bf16(isa, *row, key_dim, halves.add(i * depth), CHUNK);
                         *row = halves.add(i * depth).cast_const().cast();
                     }
                     transpose_rows(isa, &rows, present, depth / 2, to);

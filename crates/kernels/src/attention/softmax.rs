@@ -1,7 +1,8 @@
 //! The running softmax of a block of scores.
 
-use crate::math::exp2;
-use crate::simd::{PANEL, Simd, simd_fn};
+use crate::math::{exp2, exp2_for_bf16};
+use crate::product::{Bf16Rows, CHUNK};
+use crate::simd::{Simd, simd_fn};
 
 /// A block of scores and the state it updates, row by row.
 pub(super) struct Scores {
@@ -23,8 +24,8 @@ pub(super) struct Scores {
     pub result_stride: usize,
     /// Columns to rescale: 0 if there are no results yet.
     pub result_columns: usize,
-    /// Where weights go as bf16, zero-padded to a multiple of 32 keys, and the row stride.
-    pub weights: Option<(*mut u16, usize)>,
+    /// Where weights go as bf16, zero-padded to a multiple of 32 keys.
+    pub weights: Option<Bf16Rows>,
 }
 
 simd_fn!(
@@ -54,9 +55,9 @@ unsafe fn softmax_kernel<S: Simd>(job: &Scores) {
             let reference = if now == f32::NEG_INFINITY { 0.0 } else { now };
             let factor = job.scale * std::f32::consts::LOG2_E;
             let total = match job.weights {
-                Some((start, stride)) => {
-                    let to = start.add(row * stride);
-                    weigh_bf16::<S>(scores, job.keys, factor, reference * factor, to)
+                Some(rows) => {
+                    let (to, step) = (rows.row(row), rows.chunk_step());
+                    weigh_bf16::<S>(scores, job.keys, factor, reference * factor, to, step)
                 }
                 None => weigh::<S>(scores, job.keys, factor, reference * factor),
             };
@@ -139,38 +140,46 @@ unsafe fn weigh<S: Simd>(scores: *mut f32, keys: usize, factor: f32, offset: f32
     }
 }
 
-/// Weights as bf16, zero up to a multiple of 32; returns the sum of the unrounded ones.
+/// Weights as bf16 in chunks of 32 `step` apart, the last one padded with zeros; returns the sum of
+/// the unrounded ones.
 ///
 /// # Safety
-/// `scores` is writable for `keys` numbers and `to` for `keys` rounded up to a multiple of 32.
+/// `scores` is readable for `keys` numbers and `to` writable for the chunks.
 #[inline(always)]
 unsafe fn weigh_bf16<S: Simd>(
-    scores: *mut f32,
+    scores: *const f32,
     keys: usize,
     factor: f32,
     offset: f32,
     to: *mut u16,
+    step: usize,
 ) -> f32 {
-    let whole = keys - keys % S::LANES;
+    let whole = keys - keys % CHUNK;
     let (scaled, shift) = (S::splat(factor), S::splat(-offset));
     let mut total = S::splat(0.0);
-    // SAFETY: whole vectors end at `whole`; the rest is completed with zeros in a small buffer.
+    // SAFETY: whole chunks end at `whole`; the rest is completed with zeros in a small buffer.
     unsafe {
-        for i in (0..whole).step_by(S::LANES) {
-            let weight = exp2::<S>(S::fma(S::load(scores.add(i)), scaled, shift));
-            total = S::add(total, weight);
-            S::store_bf16(to.add(i), weight);
+        for first in (0..whole).step_by(CHUNK) {
+            let to = to.add(first / CHUNK * step);
+            for lane in (0..CHUNK).step_by(S::LANES) {
+                let score = S::load(scores.add(first + lane));
+                let weight = exp2_for_bf16::<S>(S::fma(score, scaled, shift));
+                total = S::add(total, weight);
+                S::store_bf16(to.add(lane), weight);
+            }
         }
         let mut sum = S::sum(total);
-        let padded = keys.next_multiple_of(PANEL);
-        std::ptr::write_bytes(to.add(whole), 0, padded - whole);
         if whole < keys {
-            let mut rest = [0.0_f32; 16];
-            let weights = S::load_partial(scores.add(whole), keys - whole);
-            let weights = exp2::<S>(S::fma(weights, scaled, shift));
-            S::store_partial(rest.as_mut_ptr(), keys - whole, weights);
-            sum += rest.iter().sum::<f32>();
-            S::store_bf16(to.add(whole), S::load(rest.as_ptr()));
+            let mut rest = [f32::NEG_INFINITY; CHUNK];
+            for (i, x) in rest.iter_mut().take(keys - whole).enumerate() {
+                *x = (*scores.add(whole + i)).mul_add(factor, -offset);
+            }
+            let to = to.add(whole / CHUNK * step);
+            for lane in (0..CHUNK).step_by(S::LANES) {
+                let weight = exp2_for_bf16::<S>(S::load(rest.as_ptr().add(lane)));
+                sum += S::sum(weight);
+                S::store_bf16(to.add(lane), weight);
+            }
         }
         sum
     }

@@ -4,7 +4,7 @@ use super::core::{Queries, attend};
 use super::keys::{KeyBlocks, Packer, fetch};
 use super::{Attention, Heads, attention};
 use crate::buffers::Scratch;
-use crate::cpu;
+use crate::cpu::{self, Isa};
 use crate::output::{Out, Shared, Written, collect};
 use crate::product::{Engine, Precision, Session};
 use crate::simd::{Simd, simd_fn};
@@ -173,160 +173,163 @@ fn global<'o>(inputs: &WindowedAttention<'_>, out: Out<'o>) -> Written<'o> {
     attention(&whole(Heads::dense(&pooled, queries, heads, dim)), out)
 }
 
-/// One head of one window.
-struct WindowHead<'a> {
-    inputs: &'a WindowedAttention<'a>,
-    batch: usize,
-    head: usize,
-    /// The grid position of the window's first token.
-    top: usize,
-    left: usize,
-    side: usize,
-}
-
 fn windows<'o>(inputs: &WindowedAttention<'_>, side: usize, out: Out<'o>) -> Written<'o> {
-    let (down, across) = (inputs.height.div_ceil(side), inputs.width.div_ceil(side));
+    let WindowedAttention {
+        qkv,
+        padding,
+        height,
+        width,
+        heads,
+        dim,
+        scale,
+        ..
+    } = *inputs;
+    let (down, across) = (height.div_ceil(side), width.div_ceil(side));
     let path = cpu::path();
     let engine = Engine::for_activations(path, inputs.precision);
-    let packer = Packer {
-        engine,
-        isa: path.isa,
-        key_dim: inputs.dim,
-        value_dim: inputs.dim,
+    let shrink = if inputs.pooling == QueryPooling::Max2x2 {
+        2
+    } else {
+        1
     };
     let to: Shared<f32> = out.shared();
     (0..inputs.batch * down * across)
         .into_par_iter()
         .for_each(|index| {
             let _session = Session::new(engine);
-            for head in 0..inputs.heads {
-                let window = WindowHead {
-                    inputs,
-                    batch: index / (down * across),
-                    head,
-                    top: index / across % down * side,
-                    left: index % across * side,
-                    side,
+            let batch = index / (down * across);
+            let (top, left) = (index / across % down * side, index % across * side);
+            let window = WindowShape {
+                rows: side.min(height - top),
+                columns: side.min(width - left),
+                side,
+                dim,
+                scale,
+                pools: shrink == 2,
+                // The next window to the right is next, and its tokens follow on the same lines.
+                ahead: 3 * heads * dim * side,
+            };
+            for head in 0..heads {
+                let token = |part: usize, place: Option<(usize, usize)>| {
+                    let start = (part * heads + head) * dim;
+                    match place {
+                        Some((y, x)) => {
+                            let token = (batch * height + top + y) * width + left + x;
+                            qkv[token * 3 * heads * dim + start..][..dim].as_ptr()
+                        }
+                        None => padding[start..][..dim].as_ptr(),
+                    }
+                };
+                let answer = |y: usize, x: usize| {
+                    let line = batch * (height / shrink) + top / shrink + y;
+                    let token = line * (width / shrink) + left / shrink + x;
+                    (token * heads + head) * dim
                 };
                 // SAFETY: windows and heads write different parts of the output.
-                unsafe { window.attend(packer, to) };
+                unsafe {
+                    attend_window(engine, path.isa, &window, token, |y, x| to.at(answer(y, x)));
+                }
             }
         });
     // SAFETY: windows tile the grid, so every position was written.
     unsafe { out.written() }
 }
 
-impl WindowHead<'_> {
-    /// Query (0), key (1) or value (2) of a position in the window, which may be padding.
-    fn part(&self, part: usize, y: usize, x: usize) -> *const f32 {
-        let WindowedAttention {
-            qkv,
-            padding,
-            height,
-            width,
-            heads,
-            dim,
-            ..
-        } = *self.inputs;
-        let start = (part * heads + self.head) * dim;
-        let (y, x) = (self.top + y, self.left + x);
-        if y < height && x < width {
-            let token = (self.batch * height + y) * width + x;
-            qkv[token * 3 * heads * dim + start..][..dim].as_ptr()
-        } else {
-            padding[start..][..dim].as_ptr()
-        }
+/// A window, at the edge of the grid perhaps.
+pub(crate) struct WindowShape {
+    /// Rows and columns inside the grid.
+    pub rows: usize,
+    pub columns: usize,
+    /// Rows and columns with those of padding.
+    pub side: usize,
+    /// Width of a head.
+    pub dim: usize,
+    /// Multiplied to the scores.
+    pub scale: f32,
+    /// Whether queries are pooled 2x2.
+    pub pools: bool,
+    /// Numbers from a token to the one of the window that is next, to be fetched (0: not fetched).
+    pub ahead: usize,
+}
+
+impl WindowShape {
+    /// Rows and columns of queries.
+    pub fn queries(&self) -> (usize, usize) {
+        let shrink = if self.pools { 2 } else { 1 };
+        (self.rows / shrink, self.columns / shrink)
     }
+}
 
-    /// # Safety
-    /// `to` is the whole output; no one else writes this window's head in it.
-    unsafe fn attend(&self, packer: Packer, to: Shared<f32>) {
-        let WindowedAttention {
-            height,
-            width,
-            heads,
-            dim,
-            scale,
-            ..
-        } = *self.inputs;
-        let (rows, columns) = (
-            self.side.min(height - self.top),
-            self.side.min(width - self.left),
-        );
-        let real = rows * columns;
-        let padding = self.side * self.side - real;
-        let mut keys = KeyBlocks::new(packer, real + usize::from(padding > 0), 1);
-        // Position (side, side) of a window is outside the grid if any is.
-        let place = |key: usize| {
-            if key < real {
-                (key / columns, key % columns)
-            } else {
-                (height, width)
-            }
-        };
-        let address = |key| {
-            let (y, x) = place(key);
-            (self.part(1, y, x), self.part(2, y, x))
-        };
-        // The next window to the right is next, and its tokens follow on the same lines.
-        let ahead = 3 * heads * dim * self.side;
-        keys.fill(
-            address,
-            if padding > 1 {
-                (padding as f32).ln()
-            } else {
-                0.0
-            },
-            ahead,
-        );
+/// One head of one window. `token(part, place)` is where query (0), key (1) or value (2) of a row and
+/// column in the window lie, or of padding; `to(y, x)` is where the answer to a query goes.
+///
+/// # Safety
+/// `token` is readable and `to` writable for `dim` numbers; this thread holds a session of the
+/// engine.
+pub(crate) unsafe fn attend_window(
+    engine: Engine,
+    isa: Isa,
+    window: &WindowShape,
+    token: impl Fn(usize, Option<(usize, usize)>) -> *const f32,
+    to: impl Fn(usize, usize) -> *mut f32,
+) {
+    let WindowShape {
+        columns,
+        dim,
+        ahead,
+        ..
+    } = *window;
+    let (query_rows, query_columns) = window.queries();
+    let count = query_rows * query_columns;
+    if count == 0 {
+        return;
+    }
+    let real = window.rows * columns;
+    let padding = window.side * window.side - real;
+    let packer = Packer {
+        engine,
+        isa,
+        key_dim: dim,
+        value_dim: dim,
+    };
+    let mut keys = KeyBlocks::new(packer, real + usize::from(padding > 0), 1);
+    let address = |key: usize| {
+        let place = (key < real).then_some((key / columns, key % columns));
+        (token(1, place), token(2, place))
+    };
+    let weight = if padding > 1 {
+        (padding as f32).ln()
+    } else {
+        0.0
+    };
+    keys.fill(address, weight, ahead);
 
-        let pooled = self.inputs.pooling == QueryPooling::Max2x2;
-        let (out_height, out_width) = self.inputs.output_grid();
-        let (side, top, left) = if pooled {
-            (
-                self.side / 2,
-                self.top / self.side * (self.side / 2),
-                self.left / self.side * (self.side / 2),
-            )
-        } else {
-            (self.side, self.top, self.left)
-        };
-        let rows = side.min(out_height.saturating_sub(top));
-        let columns = side.min(out_width.saturating_sub(left));
-        let count = rows * columns;
-        if count == 0 {
-            return;
-        }
-        let mut gathered = Scratch::of::<f32>(count * dim);
-        let start: *mut f32 = gathered.start();
-        // SAFETY: `gathered` has a row for every query, and each query's output position exists.
-        unsafe {
-            for query in 0..count {
-                let (y, x) = (query / columns, query % columns);
-                let row = start.add(query * dim);
-                if pooled {
-                    let four = [(0, 0), (0, 1), (1, 0), (1, 1)]
-                        .map(|(dy, dx)| self.part(0, 2 * y + dy, 2 * x + dx));
-                    four.iter()
-                        .for_each(|&from| fetch(packer.isa, from, ahead, dim));
-                    largest_of_four(packer.isa, &four, dim, row);
-                } else {
-                    let from = self.part(0, y, x);
-                    fetch(packer.isa, from, ahead, dim);
-                    std::ptr::copy_nonoverlapping(from, row, dim);
-                }
+    let mut gathered = Scratch::of::<f32>(count * dim);
+    let start: *mut f32 = gathered.start();
+    // SAFETY: `gathered` has a row for every query, and pooled positions lie in the window.
+    unsafe {
+        for query in 0..count {
+            let (y, x) = (query / query_columns, query % query_columns);
+            let row = start.add(query * dim);
+            if window.pools {
+                let four = [(0, 0), (0, 1), (1, 0), (1, 1)]
+                    .map(|(dy, dx)| token(0, Some((2 * y + dy, 2 * x + dx))));
+                four.iter().for_each(|&from| fetch(isa, from, ahead, dim));
+                largest_of_four(isa, &four, dim, row);
+            } else {
+                let from = token(0, Some((y, x)));
+                fetch(isa, from, ahead, dim);
+                std::ptr::copy_nonoverlapping(from, row, dim);
             }
-            let queries = Queries {
-                start,
-                stride: dim,
-                count,
-            };
-            attend(&queries, &keys.problem(0), scale, |query| {
-                let (y, x) = (top + query / columns, left + query % columns);
-                let token = (self.batch * out_height + y) * out_width + x;
-                to.at((token * heads + self.head) * dim)
-            });
         }
+        let queries = Queries {
+            start,
+            stride: dim,
+            count,
+        };
+        attend(&queries, &keys.problem(0), window.scale, |query| {
+            to(query / query_columns, query % query_columns)
+        });
     }
 }
 

@@ -50,10 +50,7 @@ pub fn conv_transpose_2x2<'o>(
     let rows = images.batch * images.height * images.width;
     out.expect_len(4 * rows * outputs, "conv_transpose_2x2");
     epilogue.check(outputs, 4 * rows * outputs, "conv_transpose_2x2");
-    let source = Plain {
-        rows: Rows::dense(images.data, rows),
-        width: inputs,
-    };
+    let source = Plain::of(Rows::dense(images.data, rows), inputs);
     for (position, part) in conv.parts.iter().enumerate() {
         let offset = (position / 2 * 2 * images.width + position % 2) * outputs;
         let map = RowMap::Doubled {

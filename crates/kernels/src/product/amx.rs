@@ -1,5 +1,6 @@
 //! bf16 products with AMX tiles, in assembly because the intrinsics are not stable.
 //!
+//! Left rows are stored tile by tile ([`super::Bf16Rows`]): 16 rows of 32 numbers are 1 KiB.
 //! Tiles 0 to 3 hold the sums of 32 rows by 32 columns, 4 and 5 two blocks of 16 rows, 6 and 7 the
 //! two halves of the panel: four products for four loads.
 
@@ -9,6 +10,9 @@ use std::marker::PhantomData;
 
 /// Bytes from row to row of a panel: 32 pairs of bf16.
 const PANEL_ROW: usize = 128;
+
+/// Bytes from row to row of a tile of left rows.
+const TILE_ROW: usize = 64;
 
 /// Keeps the tiles of this thread configured; `tilerelease` on drop.
 pub(super) struct Tiles(PhantomData<*const ()>);
@@ -105,7 +109,7 @@ pub(super) fn arithmetic_only(rounds: usize) {
 /// As [`product`], for 32 rows from `a` and `c` on.
 #[inline(always)]
 unsafe fn rows_32(block: &Block, steps: usize, a: *const u16, c: *mut f32, panel: *const u16) {
-    let (a_stride, c_stride) = (block.a_stride * 2, block.c_stride * 4);
+    let c_stride = block.c_stride * 4;
     // SAFETY: the tiles are configured as 16 x 64 bytes; addresses stay within the 32 rows of `a`
     // and `c` and `steps * 16` rows of the panel. The compiler never uses tile registers itself.
     unsafe {
@@ -136,12 +140,12 @@ unsafe fn rows_32(block: &Block, steps: usize, a: *const u16, c: *mut f32, panel
             "tdpbf16ps tmm1, tmm4, tmm7",
             "tdpbf16ps tmm2, tmm5, tmm6",
             "tdpbf16ps tmm3, tmm5, tmm7",
-            "add {a}, 64", "add {e}, 64", "add {b}, 2048",
+            "add {a}, 1024", "add {e}, 1024", "add {b}, 2048",
             "dec {n}", "jnz 2b",
             "tilestored [{c} + {cs}], tmm0", "tilestored [{c} + {cs} + 64], tmm1",
             "tilestored [{d} + {cs}], tmm2", "tilestored [{d} + {cs} + 64], tmm3",
             a = inout(reg) a => _, e = inout(reg) a.add(16 * block.a_stride) => _,
-            s = in(reg) a_stride, b = inout(reg) panel => _, bs = in(reg) PANEL_ROW,
+            s = in(reg) TILE_ROW, b = inout(reg) panel => _, bs = in(reg) PANEL_ROW,
             c = in(reg) c, d = in(reg) c_low, cs = in(reg) c_stride,
             p = inout(reg) block.prefetch.start => _, q = in(reg) 4 * block.prefetch.bytes,
             n = inout(reg) steps => _, options(nostack));
@@ -152,7 +156,7 @@ unsafe fn rows_32(block: &Block, steps: usize, a: *const u16, c: *mut f32, panel
 /// As [`product`], for 16 rows from `a` and `c` on.
 #[inline(always)]
 unsafe fn rows_16(block: &Block, steps: usize, a: *const u16, c: *mut f32, panel: *const u16) {
-    let (a_stride, c_stride) = (block.a_stride * 2, block.c_stride * 4);
+    let c_stride = block.c_stride * 4;
     // SAFETY: as in `rows_32`, for 16 rows.
     unsafe {
         if block.accumulate {
@@ -168,10 +172,10 @@ unsafe fn rows_16(block: &Block, steps: usize, a: *const u16, c: *mut f32, panel
             "tdpbf16ps tmm0, tmm4, tmm6",
             "tileloadd tmm7, [{b} + {bs} + 64]",
             "tdpbf16ps tmm1, tmm4, tmm7",
-            "add {a}, 64", "add {b}, 2048",
+            "add {a}, 1024", "add {b}, 2048",
             "dec {n}", "jnz 2b",
             "tilestored [{c} + {cs}], tmm0", "tilestored [{c} + {cs} + 64], tmm1",
-            a = inout(reg) a => _, s = in(reg) a_stride, b = inout(reg) panel => _,
+            a = inout(reg) a => _, s = in(reg) TILE_ROW, b = inout(reg) panel => _,
             bs = in(reg) PANEL_ROW, c = in(reg) c, cs = in(reg) c_stride,
             n = inout(reg) steps => _, options(nostack));
     }

@@ -38,6 +38,9 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         fn split(a: __m512) -> (__m512, __m512) =
             // Unlike a subtraction, `reduce` gives 0 for infinities, and `scalef` saturates.
             (_mm512_roundscale_ps::<0>(a), _mm512_reduce_ps::<0>(a));
+        fn split_down(a: __m512) -> (__m512, __m512) =
+            // `scalef` rounds its exponent down itself.
+            (a, _mm512_reduce_ps::<1>(a));
         fn sum(a: __m512) -> f32 = _mm512_reduce_add_ps(a);
         fn largest(a: __m512) -> f32 = _mm512_reduce_max_ps(a);
     }

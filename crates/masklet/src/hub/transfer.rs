@@ -143,19 +143,19 @@ impl Attempt {
         if length(&known) == Some(size) {
             return Ok(arrival);
         }
-        let growing = self.partial(&arrival.sha256);
-        match length(&growing) {
-            // Complete, but the process ended before it was given its name.
-            Some(bytes) if bytes == size => {
+        let staged = self.staged(&arrival.sha256);
+        let growing = staged.with_extension("part");
+        // Complete, but the process ended before it was named, verified or moved.
+        for complete in [&staged, &growing] {
+            if length(complete) == Some(size) {
                 return Ok(Arrival {
-                    file: Some(growing),
+                    file: Some(complete.clone()),
                     ..arrival
                 });
             }
-            Some(bytes) if bytes > size => {
-                fs::remove_file(&growing).map_err(|error| self.cache_trouble(&growing, error))?;
-            }
-            _ => {}
+        }
+        if length(&growing).is_some_and(|bytes| bytes > size) {
+            fs::remove_file(&growing).map_err(|error| self.cache_trouble(&growing, error))?;
         }
         let folder = self.staging.folder();
         self.staging
@@ -205,10 +205,10 @@ impl Attempt {
         })
     }
 
-    /// The growing file, as `hf-hub` names it.
-    fn partial(&self, sha256: &str) -> PathBuf {
+    /// Where `hf-hub` puts the complete file; it grows under this name with `.part`.
+    fn staged(&self, sha256: &str) -> PathBuf {
         let staged = self.staging.cache().model(repository(self.preset));
-        staged.blob_path(sha256).with_extension("part")
+        staged.blob_path(sha256)
     }
 
     fn trouble(&self, error: ApiError) -> Trouble {
@@ -223,6 +223,7 @@ impl Attempt {
                 ureq::Error::StatusCode(404) => HubError::NotFound { url },
                 ureq::Error::StatusCode(status) => HubError::Server { url, status },
                 ureq::Error::Protocol(error) => return self.not_a_hub(error.to_string()),
+                ureq::Error::Io(error) => return Trouble::Connection(error.to_string()),
                 error => return Trouble::Connection(error.to_string()),
             },
             ApiError::IoError(error) if is_of_the_disk(&error) => {

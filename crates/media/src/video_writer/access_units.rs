@@ -2,10 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read};
 
-const SLICE: u8 = 1;
-const IDR_SLICE: u8 = 5;
-const SEQUENCE_PARAMETERS: u8 = 7;
-const PICTURE_PARAMETERS: u8 = 8;
+use crate::h264::{IDR_SLICE, PICTURE_PARAMETERS, SEQUENCE_PARAMETERS, SLICE, unit_type};
+
 /// The longest NAL unit that makes sense: a frame of the largest size, uncompressed.
 const MAX_UNIT: usize = 64 << 20;
 
@@ -50,8 +48,8 @@ impl<R: Read> AccessUnits<R> {
             frame.append(&slice);
         }
         while let Some(unit) = self.units.next()? {
-            match unit[0] & 0x1f {
-                SLICE | IDR_SLICE => {
+            match unit_type(&unit) {
+                Some(SLICE | IDR_SLICE) => {
                     // The number of its first macroblock is coded as a single 1 if it is zero.
                     let begins_frame = unit.get(1).is_some_and(|byte| byte & 0x80 != 0);
                     if begins_frame && !frame.data.is_empty() {
@@ -60,8 +58,8 @@ impl<R: Read> AccessUnits<R> {
                     }
                     frame.append(&unit);
                 }
-                SEQUENCE_PARAMETERS => add(&mut self.parameters.sequence, unit),
-                PICTURE_PARAMETERS => add(&mut self.parameters.picture, unit),
+                Some(SEQUENCE_PARAMETERS) => add(&mut self.parameters.sequence, unit),
+                Some(PICTURE_PARAMETERS) => add(&mut self.parameters.picture, unit),
                 _ => {}
             }
         }
@@ -71,7 +69,7 @@ impl<R: Read> AccessUnits<R> {
 
 impl AccessUnit {
     fn append(&mut self, unit: &[u8]) {
-        self.keyframe = unit[0] & 0x1f == IDR_SLICE;
+        self.keyframe = unit_type(unit) == Some(IDR_SLICE);
         self.data
             .extend_from_slice(&(unit.len() as u32).to_be_bytes());
         self.data.extend_from_slice(unit);

@@ -15,6 +15,7 @@ use shiguredo_mp4::{BoxSize, BoxType, TrackKind, Uint};
 use super::access_units::{AccessUnits, Parameters};
 use super::coded_dimensions;
 use crate::atomic::PendingFile;
+use crate::h264::PictureFormat;
 use crate::{FrameRate, MediaError, Result};
 
 /// When the frames of a video are shown.
@@ -46,7 +47,7 @@ pub fn mux(
         name: output.display().to_string(),
         reason,
     };
-    let contents = Contents::scan(segments).map_err(|error| error.into_media(&failed))?;
+    let contents = Contents::scan(segments).map_err(|error| error.into_media(failed))?;
     let entry = sample_entry(&contents.parameters, dimensions).map_err(&failed)?;
     let clock = Clock::new(timing, contents.frames).map_err(&failed)?;
 
@@ -64,7 +65,7 @@ pub fn mux(
     let mut entry = Some(entry);
     let mut index = 0;
     for path in segments {
-        let mut units = open(path).map_err(|error| error.into_media(&failed))?;
+        let mut units = open(path).map_err(|error| error.into_media(failed))?;
         while let Some(unit) = units.next().map_err(|source| read_error(path, source))? {
             if let Err(source) = pending.write_all(&unit.data) {
                 return Err(pending.failed(source));
@@ -231,14 +232,10 @@ fn sample_entry(
     parameters: &Parameters,
     (width, height): (u32, u32),
 ) -> Result<SampleEntry, String> {
-    use h264_reader::nal::sps::SeqParameterSet;
-    use h264_reader::rbsp::{BitReader, ByteReader};
     let first = (parameters.sequence.first()).ok_or("the segments have no sequence parameters")?;
-    let found = SeqParameterSet::from_bits(BitReader::new(ByteReader::skipping_h264_header(
-        first.as_slice(),
-    )))
-    .and_then(|sps| sps.pixel_dimensions())
-    .map_err(|error| format!("the segments' parameters are damaged ({error:?})"))?;
+    let found = PictureFormat::parse(first)
+        .map_err(|reason| format!("the segments cannot be used: {reason}"))?
+        .dimensions;
     let (Ok(stated_width), Ok(stated_height)) = (u16::try_from(width), u16::try_from(height))
     else {
         return Err(format!("frames of {width}x{height} pixels are too large"));

@@ -54,10 +54,10 @@ fn processor() -> Check {
 
 fn precision() -> Check {
     let (name, why) = match Compute::fastest_cpu().precision {
-        Precision::F32 => ("f32", "the processor does not multiply bf16 natively"),
-        Precision::Bf16 => ("bf16", "the processor multiplies bf16 natively"),
+        Precision::F32 => ("f32", "no bf16 products among the instructions in use"),
+        Precision::Bf16 => ("bf16", "bf16 products are among the instructions in use"),
     };
-    let found = format!("--precision auto picks {name}: {why}");
+    let found = format!("`--precision auto` picks {name}: {why}");
     Check::ok("precision", found).with_values(json!({ "auto": name }))
 }
 

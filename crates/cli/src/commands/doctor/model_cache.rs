@@ -19,13 +19,13 @@ pub(super) fn check() -> Check {
     let contents = hub.contents();
     let folder = hub.cache().display();
     let values = json!({
-        "cache": hub.cache(),
+        "cache": hub.cache().to_string_lossy(),
         "offline": hub.is_offline(),
         "models": contents.models.iter().map(|model| json!({
-            "name": model.preset.name(), "file": model.file, "bytes": model.bytes,
+            "name": model.preset.name(), "file": model.file.to_string_lossy(), "bytes": model.bytes,
         })).collect::<Vec<_>>(),
         "incomplete": contents.incomplete.iter().map(|partial| json!({
-            "name": partial.preset.name(), "file": partial.file, "bytes": partial.bytes,
+            "name": partial.preset.name(), "file": partial.file.to_string_lossy(), "bytes": partial.bytes,
         })).collect::<Vec<_>>(),
     });
     let found = format!("{} in {folder}", describe(&contents));

@@ -118,15 +118,16 @@ fn agreement(
 /// The largest difference, relative to the largest value of `plain`. Not a number if any value is
 /// not, or if there is nothing to compare.
 fn difference(fast: &[f32], plain: &[f32]) -> f32 {
-    let nothing = plain.is_empty() || plain.iter().all(|&value| value == 0.0);
-    if fast.len() != plain.len() || nothing {
+    if fast.len() != plain.len() || plain.iter().all(|&value| value == 0.0) {
         return f32::NAN;
     }
-    let largest = |values: &mut dyn Iterator<Item = f32>| {
-        values.fold(0.0, |a: f32, b| if b.is_nan() { b } else { a.max(b) })
-    };
+    // In this order what is not a number comes last, so that it is not passed over.
+    let largest = |values: &mut dyn Iterator<Item = f32>| values.max_by(f32::total_cmp);
     let apart = largest(&mut fast.iter().zip(plain).map(|(a, b)| (a - b).abs()));
-    apart / largest(&mut plain.iter().map(|value| value.abs()))
+    let scale = largest(&mut plain.iter().map(|value| value.abs()));
+    apart
+        .zip(scale)
+        .map_or(f32::NAN, |(apart, scale)| apart / scale)
 }
 
 /// Whether second runs give the same bytes.

@@ -1,19 +1,17 @@
 //! `masklet eval score`: predictions of any tool against annotations.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use anyhow::anyhow;
 use masklet_data::{Dataset, Layout, ReadOptions, VideoDataset, open, open_masks};
-use masklet_eval::protocols::{Outcome, score_predictions};
-use masklet_eval::report::{DataDescription, Protocol, Row};
+use masklet_eval::protocols::{Outcome, open_predicted, score_predictions};
+use masklet_eval::report::{DataDescription, Protocol, Row, Strip};
 use masklet_eval::scoring::{Missing, Rules, Summary, Void};
 
-use super::common::{Reporting, RulesName, finish, select};
+use super::common::{Findings, Reporting, RulesName, finish, select, strip, with_progress};
 use crate::Global;
 use crate::failure::Failure;
-use crate::progress::Progress;
 
 /// Score predictions of any tool.
 ///
@@ -64,38 +62,26 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let predictions = open_masks(&args.pred, &options)?;
     let rules = rules.unwrap_or_else(|| default_rules(truth.layout()));
     let names = args.names(&*truth, &*predictions)?;
-    let void = if args.ignore_void {
-        Void::Ignored
-    } else {
-        Void::Background
-    };
-    let missing = if args.missing_as_empty {
-        Missing::Empty
-    } else {
-        Missing::Error
-    };
+    let void = if args.ignore_void { Void::Ignored } else { Void::Background };
+    let missing = if args.missing_as_empty { Missing::Empty } else { Missing::Error };
 
-    let progress = Mutex::new(Progress::new("sequence", Some(names.len()), global.quiet));
-    let done = || {
-        progress
-            .lock()
-            .unwrap_or_else(|broken| broken.into_inner())
-            .step()
-    };
-    let Outcome { scores, failures } =
-        score_predictions(&*truth, &*predictions, &names, (rules, void, missing), done);
-    progress
-        .into_inner()
-        .unwrap_or_else(|broken| broken.into_inner())
-        .finish();
-
+    let mut outcome = Outcome::default();
+    with_progress("sequence", names.len(), global, |watch| {
+        outcome = score_predictions(&*truth, &*predictions, &names, (rules, void, missing), watch.step);
+        Ok(())
+    })?;
+    let Outcome { scores, failures } = outcome;
     let data = DataDescription::new(&args.truth, truth.layout(), names.len());
     let summary = Summary::over(&scores, None);
     let row = Row::of_sequences(&args.method(), false, "given", &summary, scores);
-    let report =
-        args.reporting
-            .report(Protocol::Score, data, rules.sentence(), vec![row], failures)?;
-    finish(&args.reporting, &report, global)
+    let strips = if args.reporting.writes() {
+        args.strips(&row, &*truth, &*predictions)?
+    } else {
+        Vec::new()
+    };
+    let findings = Findings { rows: vec![row], failures };
+    let report = args.reporting.report(Protocol::Score, data, rules.sentence(), None, findings)?;
+    finish(&args.reporting, &report, &strips, &[], global)
 }
 
 /// A data set with its own rules, or else a folder of masks.
@@ -117,12 +103,29 @@ fn default_rules(layout: Layout) -> Rules {
 impl Args {
     fn method(&self) -> String {
         let folder = std::path::absolute(&self.pred).unwrap_or_else(|_| self.pred.clone());
-        let folder = folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let folder = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         self.name.clone().unwrap_or(folder)
+    }
+
+    fn strips(
+        &self,
+        row: &Row,
+        truth: &dyn VideoDataset,
+        predictions: &dyn VideoDataset,
+    ) -> Result<Vec<Strip>, Failure> {
+        let mut strips = Vec::new();
+        for unit in row.worst_first().into_iter().take(self.reporting.strips) {
+            let truth_of = truth.open_named(&unit.name)?;
+            let found = open_predicted(truth, predictions, &unit.name)?;
+            let by_name: HashMap<String, usize> =
+                (0..found.frame_count()).map(|frame| (found.frame_name(frame), frame)).collect();
+            let predicted = |frame: usize| match by_name.get(&truth_of.frame_name(frame)) {
+                Some(&frame) => Ok(found.annotation(frame)?),
+                None => Ok(None),
+            };
+            strips.push(strip(0, unit, &*truth_of, predicted)?);
+        }
+        Ok(strips)
     }
 
     fn names(

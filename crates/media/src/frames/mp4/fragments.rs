@@ -104,12 +104,13 @@ impl Fragments {
                 if child.kind != TrunBox::TYPE {
                     continue;
                 }
+                // Checked before anything is allocated for them: they may take no bytes each.
+                if samples.len() + sample_count(child.payload) > limit {
+                    return Err("its fragments claim more frames than fit into the file".into());
+                }
                 let run: TrunBox = boxes::decode(child.whole, b"trun")?;
                 if let Some(offset) = run.data_offset {
                     position = base.saturating_add_signed(offset.into());
-                }
-                if mine && samples.len() + run.samples.len() > limit {
-                    return Err("its fragments claim more frames than fit into the file".into());
                 }
                 for (index, sample) in run.samples.iter().enumerate() {
                     let size = sample.size.unwrap_or(defaults.size);
@@ -133,5 +134,13 @@ impl Fragments {
             data_end = position;
         }
         Ok(())
+    }
+}
+
+/// How many samples a `trun` box claims: the field after version and flags.
+fn sample_count(trun: &[u8]) -> usize {
+    match trun.get(4..8) {
+        Some(&[a, b, c, d]) => u32::from_be_bytes([a, b, c, d]) as usize,
+        _ => 0,
     }
 }

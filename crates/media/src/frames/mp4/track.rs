@@ -28,7 +28,7 @@ impl From<String> for TrackError {
 #[derive(Clone, Debug)]
 pub(super) struct Description {
     /// The picture's size for display.
-    pub(super) dimensions: (u16, u16),
+    pub(super) dimensions: (u32, u32),
     /// Parameter sets and the size of length fields.
     pub(super) avcc: AvccBox,
     /// Matrix coefficients (H.273) and full range, where the container states them.
@@ -167,7 +167,7 @@ fn read_description(entry: Child<'_>) -> Result<Description, TrackError> {
         return Err(format!("its {} box is cut off", entry.kind).into());
     };
     Ok(Description {
-        dimensions: (width, height),
+        dimensions: (width.into(), height.into()),
         avcc: boxes::decode_child(inner, b"avcC")?,
         colour: boxes::child(inner, b"colr").and_then(|colr| read_colour(colr.payload)),
     })

@@ -1,0 +1,142 @@
+//! Strips of frames with truth and prediction, so that a person sees where a method fails.
+
+use masklet_data::FrameAnnotation;
+use masklet_media::{Mask, OverlayObject, RgbImage, draw_overlay};
+
+use super::Unit;
+use crate::Result;
+
+/// Frames in a strip.
+const FRAMES: usize = 6;
+/// Pictures are scaled down to at most this width.
+const WIDEST: u32 = 300;
+const QUALITY: u8 = 78;
+
+/// Frames of a sequence, or segments of an image, of one row of a report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Strip {
+    /// The row's number in the report.
+    pub row: usize,
+    /// The sequence or image.
+    pub unit: String,
+    /// From left to right.
+    pub frames: Vec<StripFrame>,
+}
+
+/// A frame with truth above and prediction below, as JPEG files.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StripFrame {
+    /// The frame's number and score.
+    pub caption: String,
+    /// The picture with what is annotated.
+    pub truth: Vec<u8>,
+    /// The picture with what is predicted.
+    pub predicted: Vec<u8>,
+}
+
+/// The frames to show of a sequence: evenly over those that are scored, the worst among them. Each
+/// with its mean score over objects, per cent.
+pub fn frames_to_show(unit: &Unit) -> Vec<(usize, f64)> {
+    let mut scores: std::collections::BTreeMap<usize, Vec<f64>> = std::collections::BTreeMap::new();
+    for frame in unit.objects.iter().flat_map(|object| &object.frames) {
+        scores.entry(frame.frame).or_default().push((frame.j + frame.f) * 50.0);
+    }
+    let all: Vec<(usize, f64)> = scores
+        .into_iter()
+        .map(|(frame, values)| (frame, values.iter().sum::<f64>() / values.len() as f64))
+        .collect();
+    if all.len() <= FRAMES {
+        return all;
+    }
+    let mut chosen: Vec<usize> = (0..FRAMES).map(|at| at * (all.len() - 1) / (FRAMES - 1)).collect();
+    let worst = (0..all.len()).min_by(|&a, &b| all[a].1.total_cmp(&all[b].1)).unwrap_or(0);
+    if let Some(nearest) = chosen.iter_mut().min_by_key(|at| at.abs_diff(worst)) {
+        *nearest = worst;
+    }
+    chosen.into_iter().map(|at| all[at]).collect()
+}
+
+impl StripFrame {
+    /// Draws a frame. Without a picture, masks are drawn on grey.
+    ///
+    /// # Errors
+    /// If masks and picture differ in size.
+    pub fn draw(
+        caption: String,
+        picture: Option<RgbImage>,
+        truth: &FrameAnnotation,
+        predicted: Option<&FrameAnnotation>,
+    ) -> Result<Self> {
+        let (width, height) = truth.dimensions();
+        let picture = match picture {
+            Some(picture) => picture,
+            None => RgbImage::filled(width, height, [60, 60, 60])?,
+        };
+        Ok(Self {
+            caption,
+            truth: drawn(&picture, &masks_of(truth))?,
+            predicted: drawn(&picture, &predicted.map(masks_of).unwrap_or_default())?,
+        })
+    }
+
+    /// Draws one segment of an image.
+    ///
+    /// # Errors
+    /// If masks and picture differ in size.
+    pub fn segment(caption: String, picture: &RgbImage, truth: &Mask, predicted: &Mask) -> Result<Self> {
+        Ok(Self {
+            caption,
+            truth: drawn(picture, &[(1, truth.clone())])?,
+            predicted: drawn(picture, &[(1, predicted.clone())])?,
+        })
+    }
+}
+
+fn masks_of(annotation: &FrameAnnotation) -> Vec<(u32, Mask)> {
+    let mask = |id: u32| Some((id, annotation.mask(id)?));
+    annotation.object_ids().into_iter().filter_map(mask).collect()
+}
+
+fn drawn(picture: &RgbImage, masks: &[(u32, Mask)]) -> Result<Vec<u8>> {
+    let factor = picture.width().div_ceil(WIDEST).max(1);
+    let small = smaller(picture, factor)?;
+    let masks: Vec<(u32, Mask)> = masks
+        .iter()
+        .map(|(id, mask)| (*id, smaller_mask(mask, small.dimensions(), factor)))
+        .collect();
+    let objects: Vec<OverlayObject<'_>> = masks
+        .iter()
+        .map(|(id, mask)| OverlayObject { id: *id, mask: Some(mask), prompts: &[] })
+        .collect();
+    Ok(draw_overlay(&small, &objects)?.to_jpeg(QUALITY)?)
+}
+
+/// Each pixel is the mean of a block; what is left over at the right and below is cut off.
+fn smaller(picture: &RgbImage, factor: u32) -> Result<RgbImage> {
+    let (width, height) = (picture.width() / factor, (picture.height() / factor).max(1));
+    let (step, row) = (factor as usize, picture.width() as usize * 3);
+    let mut pixels = Vec::with_capacity(width as usize * height as usize * 3);
+    for y in 0..height as usize {
+        for x in 0..width as usize {
+            for channel in 0..3 {
+                let mut sum = 0u32;
+                let rows = (y * step..(y + 1) * step).take_while(|&y| y < picture.height() as usize);
+                let mut count = 0;
+                for v in rows {
+                    for u in x * step..(x + 1) * step {
+                        sum += u32::from(picture.pixels()[v * row + u * 3 + channel]);
+                        count += 1;
+                    }
+                }
+                pixels.push((sum / count.max(1)) as u8);
+            }
+        }
+    }
+    Ok(RgbImage::from_raw(width, height, pixels)?)
+}
+
+/// The middle pixel of each block.
+fn smaller_mask(mask: &Mask, (width, height): (u32, u32), factor: u32) -> Mask {
+    let middle = factor / 2;
+    Mask::from_fn(width, height, |x, y| mask.contains(x * factor + middle, y * factor + middle))
+}
