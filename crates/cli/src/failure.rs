@@ -74,7 +74,9 @@ impl From<masklet_data::DataError> for Failure {
     /// Asking for what is not there is wrong use; files that are not as they should be are not.
     fn from(error: masklet_data::DataError) -> Self {
         match error {
-            masklet_data::DataError::Unknown { .. } | masklet_data::DataError::BadValue { .. } => Self::usage(error),
+            masklet_data::DataError::Unknown { .. } | masklet_data::DataError::BadValue { .. } => {
+                Self::usage(error)
+            }
             _ => Self::failed(error),
         }
     }

@@ -30,7 +30,11 @@ impl Place {
         let mut raw = Vec::new();
         for frame in 0..FRAMES {
             // To and fro, so that neighbours are alike.
-            let source = if frame / 10 % 2 == 0 { frame % 10 } else { 9 - frame % 10 };
+            let source = if frame / 10 % 2 == 0 {
+                frame % 10
+            } else {
+                9 - frame % 10
+            };
             let source = fixture(&format!("frames/{source:05}.png"));
             raw.extend_from_slice(RgbImage::open(&source).unwrap().pixels());
             fs::copy(source, folder.path().join(format!("clip/{frame:05}.png"))).unwrap();
@@ -59,14 +63,28 @@ impl Place {
         let (weights, config) = (fixture("sam2.1/model.pt"), fixture("sam2.1/config.json"));
         let model = ["--weights", &weights, "--config", &config];
         let prompts = ["--point", "0:31,61", "--point", "40:120,40@2", "--quiet"];
-        let results = ["-o", "out", "--save-state", "run.state", "--overlay", "out/o.mp4"];
-        let formats = ["--format", "png,davis,coco,npz", "--logits", "out/logits.safetensors"];
+        let results = [
+            "-o",
+            "out",
+            "--save-state",
+            "run.state",
+            "--overlay",
+            "out/o.mp4",
+        ];
+        let formats = [
+            "--format",
+            "png,davis,coco,npz",
+            "--logits",
+            "out/logits.safetensors",
+        ];
         let all = [&["video"], input, &model, &prompts, &results, &formats];
         self.command(&all.concat())
     }
 
     fn resume(&self) -> Output {
-        self.command(&["video", "--resume", "run.state"]).output().unwrap()
+        self.command(&["video", "--resume", "run.state"])
+            .output()
+            .unwrap()
     }
 
     /// All results, by name.
@@ -80,7 +98,10 @@ impl Place {
     fn kill_after_a_checkpoint(&self, mut run: Child) {
         let start = Instant::now();
         while !self.path("run.state").exists() {
-            assert!(run.try_wait().unwrap().is_none(), "ended before a checkpoint");
+            assert!(
+                run.try_wait().unwrap().is_none(),
+                "ended before a checkpoint"
+            );
             assert!(start.elapsed() < Duration::from_secs(300), "no checkpoint");
             sleep(Duration::from_millis(10));
         }
@@ -88,7 +109,10 @@ impl Place {
         sleep(Duration::from_millis(120));
         run.kill().unwrap();
         run.wait().unwrap();
-        assert!(self.path("run.state").exists(), "the run was over too early");
+        assert!(
+            self.path("run.state").exists(),
+            "the run was over too early"
+        );
     }
 }
 
@@ -126,7 +150,10 @@ fn a_killed_run_that_is_resumed_ends_with_the_same_bytes() {
     for input in [FOLDER, STREAM] {
         let whole = Place::new();
         succeeded(&whole.track(input).output().unwrap());
-        assert!(!whole.path("run.state").exists(), "the state outlives its run");
+        assert!(
+            !whole.path("run.state").exists(),
+            "the state outlives its run"
+        );
         let expected = whole.results();
         assert!(expected.contains_key("o.mp4") && expected.contains_key("masklets.npz"));
 
@@ -148,8 +175,19 @@ fn a_run_is_not_resumed_with_another_checkpoint() {
     let config = fixture("sam2.1/config.json");
     let run = place
         .command(&[
-            "video", "clip", "--weights", "model.pt", "--config", &config, "--point", "0:31,61",
-            "-o", "out", "--save-state", "run.state", "--no-overlay",
+            "video",
+            "clip",
+            "--weights",
+            "model.pt",
+            "--config",
+            &config,
+            "--point",
+            "0:31,61",
+            "-o",
+            "out",
+            "--save-state",
+            "run.state",
+            "--no-overlay",
         ])
         .spawn()
         .unwrap();
@@ -166,7 +204,10 @@ fn what_cannot_be_resumed_is_said() {
     let place = Place::new();
     let output = place.resume();
     let message = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && message.contains("run.state"), "{message}");
+    assert!(
+        !output.status.success() && message.contains("run.state"),
+        "{message}"
+    );
     fs::copy(fixture("sam2/model.pt"), place.path("run.state")).unwrap();
     let output = place.resume();
     let message = String::from_utf8_lossy(&output.stderr);
@@ -184,8 +225,21 @@ fn a_stream_that_ends_before_a_prompt_is_wrong_use_and_keeps_what_was_tracked() 
     let (weights, config) = (fixture("sam2.1/model.pt"), fixture("sam2.1/config.json"));
     let output = place
         .command(&[
-            "video", "-", "--raw", "208x1520", "--weights", &weights, "--config", &config,
-            "--point", "1:31,61", "--point", "90:31,61@2", "-o", "out", "--no-overlay",
+            "video",
+            "-",
+            "--raw",
+            "208x1520",
+            "--weights",
+            &weights,
+            "--config",
+            &config,
+            "--point",
+            "1:31,61",
+            "--point",
+            "90:31,61@2",
+            "-o",
+            "out",
+            "--no-overlay",
         ])
         .output()
         .unwrap();

@@ -14,8 +14,8 @@ use masklet_data::Layout;
 use serde::{Deserialize, Serialize};
 
 use crate::protocols::SequenceFailure;
-use crate::{Error, Result};
 use crate::scoring::{ObjectScore, SequenceScore, Summary};
+use crate::{Error, Result};
 
 pub use machine::Machine;
 pub use quoted::{Quoted, quoted};

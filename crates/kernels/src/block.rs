@@ -132,7 +132,12 @@ pub fn window_block<'o>(
                 left: task % across * group * block.window,
             };
             // SAFETY: strips tile the grid, and so do their outputs; lengths were checked.
-            unsafe { strip.run(Engine::for_activations(path, block.qkv.weight.precision()), to) };
+            unsafe {
+                strip.run(
+                    Engine::for_activations(path, block.qkv.weight.precision()),
+                    to,
+                )
+            };
         });
     // SAFETY: every position of the output belongs to one strip.
     unsafe { out.written() }

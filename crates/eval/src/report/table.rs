@@ -30,11 +30,19 @@ impl Table {
         };
         let quote = |quoted: &Quoted| {
             let value = |name: &String| number((name == "J&F").then_some(quoted.jf));
-            let words = [format!("{} (quoted)", quoted.method), quoted.prompt.to_owned()];
+            let words = [
+                format!("{} (quoted)", quoted.method),
+                quoted.prompt.to_owned(),
+            ];
             words.into_iter().chain(names.iter().map(value)).collect()
         };
         Self {
-            rows: report.rows.iter().map(cells).chain(quoted.iter().map(quote)).collect(),
+            rows: report
+                .rows
+                .iter()
+                .map(cells)
+                .chain(quoted.iter().map(quote))
+                .collect(),
             head: head.chain(names.iter().cloned()).collect(),
             words: 2,
         }
