@@ -117,7 +117,7 @@ pub(super) fn flip_mask(mask: &Mask) -> Mask {
 }
 
 /// Two maps after one another: the new picture's places go through `first`, then `second`.
-pub(super) fn chain<'a>(
+pub(crate) fn chain<'a>(
     first: &'a impl Backward,
     second: &'a impl Backward,
 ) -> impl Fn(f32, f32) -> (f32, f32) + Sync + 'a {

@@ -6,134 +6,22 @@
 //! front, some of them so that an object disappears behind one and comes back. The first frame
 //! is the picture itself.
 
+mod options;
+mod path;
+
 use std::f32::consts::TAU;
 
 use masklet_media::{Mask, RgbImage};
 use rand::Rng;
 use rand::seq::index::sample as sample_indices;
-use serde::{Deserialize, Serialize};
 
-use super::geometry::{chain, resize_mask, resize_picture};
+pub use options::MotionOptions;
+use path::Motion;
+
+use super::geometry::{resize_mask, resize_picture};
 use super::render::{Blob, composite, fill, mirrored};
-use super::spline::ThinPlate;
-use super::transforms::within;
-use super::{Affine, Clip, ClipFrame, ColourChange, warp};
+use super::{Clip, ClipFrame, ColourChange, warp};
 use crate::{DataError, Result, SkipReason};
-
-/// How a picture becomes a clip. Motions are those from the first frame to the last.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct MotionOptions {
-    /// Frames in the clip; at least 1.
-    pub frames: usize,
-    /// Most objects in the clip; at least 1.
-    pub objects: usize,
-    /// Pictures whose longer side has more pixels are scaled down to this first.
-    pub longest_side: u32,
-    /// Smallest and largest area of an object, as a fraction of the picture.
-    pub area: (f64, f64),
-    /// Shift as a fraction of the picture's sides, up to this in either direction; 0 to 2.
-    pub shift: f32,
-    /// Rotation in degrees, up to this in either direction; 0 to 180.
-    pub rotation: f32,
-    /// Shear in degrees, up to this in either direction; 0 to 45.
-    pub shear: f32,
-    /// Largest enlargement, and the inverse of the smallest; 1 to 4.
-    pub scale: f32,
-    /// Bending as a fraction of the object's size, up to this in either direction; 0 to 0.3.
-    pub bend: f32,
-    /// How much of these motions the background makes; 0 to 1.
-    pub background: f32,
-    /// Smallest and largest number of things that pass in front.
-    pub occluders: (usize, usize),
-    /// Probability that such a thing hides an object wholly for a while; 0 to 1.
-    pub hide: f64,
-}
-
-impl Default for MotionOptions {
-    fn default() -> Self {
-        Self {
-            frames: 8,
-            objects: 3,
-            longest_side: 1024,
-            area: (0.002, 0.5),
-            shift: 0.2,
-            rotation: 20.0,
-            shear: 8.0,
-            scale: 1.25,
-            bend: 0.08,
-            background: 0.3,
-            occluders: (0, 2),
-            hide: 0.5,
-        }
-    }
-}
-
-impl MotionOptions {
-    /// Checks that every value is in its range.
-    ///
-    /// # Errors
-    /// [`DataError::BadValue`], naming the field.
-    pub fn check(&self) -> Result<()> {
-        within("motion: frames", self.frames as f64, 1.0, 1e6, "at least 1")?;
-        within(
-            "motion: objects",
-            self.objects as f64,
-            1.0,
-            1e6,
-            "at least 1",
-        )?;
-        within(
-            "motion: longest_side",
-            self.longest_side.into(),
-            8.0,
-            1e6,
-            "at least 8",
-        )?;
-        within(
-            "motion: smallest area",
-            self.area.0,
-            0.0,
-            self.area.1,
-            "0 to the largest area",
-        )?;
-        within("motion: largest area", self.area.1, 0.0, 1.0, "0 to 1")?;
-        within("motion: shift", self.shift.into(), 0.0, 2.0, "0 to 2")?;
-        within(
-            "motion: rotation",
-            self.rotation.into(),
-            0.0,
-            180.0,
-            "0 to 180 degrees",
-        )?;
-        within(
-            "motion: shear",
-            self.shear.into(),
-            0.0,
-            45.0,
-            "0 to 45 degrees",
-        )?;
-        within("motion: scale", self.scale.into(), 1.0, 4.0, "1 to 4")?;
-        within("motion: bend", self.bend.into(), 0.0, 0.3, "0 to 0.3")?;
-        within(
-            "motion: background",
-            self.background.into(),
-            0.0,
-            1.0,
-            "0 to 1",
-        )?;
-        let (least, most) = (self.occluders.0 as f64, self.occluders.1 as f64);
-        within(
-            "motion: fewest occluders",
-            least,
-            0.0,
-            most,
-            "0 to the most occluders",
-        )?;
-        within("motion: most occluders", most, 0.0, 100.0, "0 to 100")?;
-        within("motion: hide", self.hide, 0.0, 1.0, "0 to 1")
-    }
-}
 
 /// Makes a clip of a picture and its segments (masks of the picture's size). Objects are drawn
 /// from the segments whose area is in range; [`Clip::objects`] are their places in `segments`.
@@ -215,17 +103,6 @@ struct Object {
     motion: Motion,
     /// Largest distance of one of its pixels from its centre.
     radius: f32,
-}
-
-/// The motion of a thing about its centre.
-struct Motion {
-    centre: (f32, f32),
-    end: Affine,
-    /// Height and phase of the path's wave, for both axes.
-    wave: [(f32, f32); 2],
-    bend: Option<ThinPlate>,
-    /// Phase of the bending.
-    sway: f32,
 }
 
 /// Something that passes in front.
@@ -451,105 +328,6 @@ fn extent(mask: &Mask) -> ((f32, f32), f32) {
         .map(|(px, py)| (px - x).hypot(py - y))
         .fold(0.0, f64::max);
     ((x as f32, y as f32), radius as f32)
-}
-
-impl Motion {
-    /// `reach` is the size that bending is relative to, `share` how much of the motions is made.
-    fn draw(
-        centre: (f32, f32),
-        reach: f32,
-        (width, height): (u32, u32),
-        share: f32,
-        options: &MotionOptions,
-        rng: &mut impl Rng,
-    ) -> Self {
-        let mut either = |most: f32| rng.random_range(-most..=most);
-        let (shift_x, shift_y) = (
-            options.shift * share * width as f32,
-            options.shift * share * height as f32,
-        );
-        let end = Affine {
-            rotation: either(options.rotation * share),
-            shear: either(options.shear * share),
-            scale: either(options.scale.ln() * share).exp(),
-            shift: (either(shift_x), either(shift_y)),
-        };
-        let wave = [shift_x, shift_y].map(|most| (either(0.25 * most), either(TAU)));
-        let amount = options.bend * share * reach;
-        let (points, displacements): (Vec<_>, Vec<_>) = (0..3)
-            .flat_map(|row| (0..3).map(move |column| (column, row)))
-            .map(|(column, row): (u8, u8)| {
-                let place = |step: u8| (f32::from(step) - 1.0) * reach;
-                let point = (centre.0 + place(column), centre.1 + place(row));
-                (point, (either(amount), either(amount)))
-            })
-            .unzip();
-        let bend = match amount > 0.0 {
-            true => ThinPlate::new(&points, &displacements, reach.max(1.0)),
-            false => None,
-        };
-        Self {
-            centre,
-            end,
-            wave,
-            bend,
-            sway: rng.random_range(0.5..1.5),
-        }
-    }
-
-    /// The affine part at a time in 0..=1; the identity at 0.
-    fn pose(&self, time: f32) -> Affine {
-        let wave =
-            |(height, phase): (f32, f32)| height * ((TAU * time + phase).sin() - phase.sin());
-        let [wave_x, wave_y] = self.wave.map(wave);
-        Affine {
-            rotation: self.end.rotation * time,
-            shear: self.end.shear * time,
-            scale: self.end.scale.powf(time),
-            shift: (
-                self.end.shift.0 * time + wave_x,
-                self.end.shift.1 * time + wave_y,
-            ),
-        }
-    }
-
-    fn at(&self, time: f32) -> Moved<'_> {
-        Moved {
-            motion: self,
-            pose: self.pose(time),
-            bending: (std::f32::consts::PI * self.sway * time).sin(),
-        }
-    }
-}
-
-/// A motion at one time.
-struct Moved<'a> {
-    motion: &'a Motion,
-    pose: Affine,
-    bending: f32,
-}
-
-impl Moved<'_> {
-    fn bent(&self, x: f32, y: f32) -> (f32, f32) {
-        let (dx, dy) = self
-            .motion
-            .bend
-            .as_ref()
-            .map_or((0.0, 0.0), |bend| bend.at(x, y));
-        (x + self.bending * dx, y + self.bending * dy)
-    }
-
-    fn picture(&self, old: &RgbImage, size: (u32, u32)) -> Result<RgbImage> {
-        let affine = self.pose.backward(self.motion.centre);
-        let bend = |x, y| self.bent(x, y);
-        warp::picture(old, size, &chain(&affine, &bend), None)
-    }
-
-    fn soft_mask(&self, old: &Mask, size: (u32, u32)) -> Vec<f32> {
-        let affine = self.pose.backward(self.motion.centre);
-        let bend = |x, y| self.bent(x, y);
-        warp::soft_mask(old, size, &chain(&affine, &bend))
-    }
 }
 
 fn subtract(from: &mut Mask, what: &Mask) {

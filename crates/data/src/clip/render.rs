@@ -145,18 +145,16 @@ impl Blob {
     }
 }
 
+/// A coordinate mirrored into 0..=`length` as often as it takes.
+pub(super) fn fold(value: f32, length: u32) -> f32 {
+    let length = length as f32;
+    let around = value.rem_euclid(2.0 * length);
+    around.min(2.0 * length - around)
+}
+
 /// The picture shifted by (`dx`, `dy`), mirrored at its edges: a texture for pasted things.
 pub(super) fn mirrored(picture: &RgbImage, (dx, dy): (f32, f32)) -> Result<RgbImage> {
     let (width, height) = picture.dimensions();
-    let fold = |value: f32, length: u32| {
-        let length = length as f32;
-        let around = value.rem_euclid(2.0 * length);
-        if around < length {
-            around
-        } else {
-            2.0 * length - around
-        }
-    };
     let map = move |x: f32, y: f32| (fold(x + dx, width), fold(y + dy, height));
     warp::picture(picture, (width, height), &map, None)
 }
