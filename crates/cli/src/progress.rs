@@ -71,7 +71,9 @@ impl Progress {
         match self {
             Self::Quiet => {}
             Self::Bar(bar) => {
-                let left = bar.length().map(|length| length.saturating_sub(steps as u64));
+                let left = bar
+                    .length()
+                    .map(|length| length.saturating_sub(steps as u64));
                 bar.set_length(left.unwrap_or(0));
             }
             Self::Plain(plain) => {

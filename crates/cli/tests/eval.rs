@@ -11,7 +11,9 @@ use tempfile::TempDir;
 const FRAMES: usize = 5;
 
 fn fixture(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(path)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../fixtures")
+        .join(path)
 }
 
 /// A run of the command in a folder of its own.
@@ -22,15 +24,22 @@ struct Run {
 impl Run {
     /// With two sequences: frames of the fixtures' clip, and a disk that moves to the right.
     fn with_videos() -> Self {
-        let run = Self { folder: tempfile::tempdir().unwrap() };
+        let run = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
         for (name, speed) in [("slow", 1), ("fast", 9)] {
-            let (frames, masks) = (run.path("data/frames").join(name), run.path("data/masks").join(name));
+            let (frames, masks) = (
+                run.path("data/frames").join(name),
+                run.path("data/masks").join(name),
+            );
             fs::create_dir_all(&frames).unwrap();
             fs::create_dir_all(&masks).unwrap();
             for frame in 0..FRAMES {
                 let from = fixture(&format!("frames/{frame:05}.png"));
                 fs::copy(from, frames.join(format!("{frame:05}.png"))).unwrap();
-                disk(60 + speed * frame as u32).save_png(masks.join(format!("{frame:05}.png"))).unwrap();
+                disk(60 + speed * frame as u32)
+                    .save_png(masks.join(format!("{frame:05}.png")))
+                    .unwrap();
             }
         }
         run
@@ -38,13 +47,16 @@ impl Run {
 
     /// With a picture and two annotators' label maps of it.
     fn with_images() -> Self {
-        let run = Self { folder: tempfile::tempdir().unwrap() };
+        let run = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
         fs::create_dir_all(run.path("data/images")).unwrap();
         fs::create_dir_all(run.path("data/segments")).unwrap();
         fs::copy(fixture("pictures/0.png"), run.path("data/images/one.png")).unwrap();
         for annotator in 0..2 {
             let left = Mask::from_fn(300, 196, |x, _| x < 100 + annotator * 40);
-            left.save_png(run.path(&format!("data/segments/one_{annotator}.png"))).unwrap();
+            left.save_png(run.path(&format!("data/segments/one_{annotator}.png")))
+                .unwrap();
         }
         run
     }
@@ -64,7 +76,12 @@ impl Run {
 
     fn with_model(&self, arguments: &[&str]) -> Output {
         let (weights, config) = (fixture("sam2.1/model.pt"), fixture("sam2.1/config.json"));
-        let model = ["--weights", weights.to_str().unwrap(), "--config", config.to_str().unwrap()];
+        let model = [
+            "--weights",
+            weights.to_str().unwrap(),
+            "--config",
+            config.to_str().unwrap(),
+        ];
         self.command(&[arguments, &model].concat())
     }
 
@@ -87,35 +104,62 @@ impl Run {
 }
 
 fn disk(centre: u32) -> Mask {
-    Mask::from_fn(208, 152, |x, y| x.abs_diff(centre).pow(2) + y.abs_diff(70).pow(2) < 400)
+    Mask::from_fn(208, 152, |x, y| {
+        x.abs_diff(centre).pow(2) + y.abs_diff(70).pow(2) < 400
+    })
 }
 
 fn succeeded(output: &Output) {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 fn row<'a>(report: &'a Value, method: &str, prompt: &str) -> &'a Value {
     let rows = report["rows"].as_array().unwrap();
-    let found = rows.iter().find(|row| row["method"] == method && row["prompt"] == prompt);
+    let found = rows
+        .iter()
+        .find(|row| row["method"] == method && row["prompt"] == prompt);
     found.unwrap_or_else(|| panic!("no row {method}, {prompt}"))
 }
 
 fn metric(row: &Value, name: &str) -> f64 {
     let metrics = row["metrics"].as_array().unwrap();
-    metrics.iter().find(|metric| metric["name"] == name).unwrap()["value"].as_f64().unwrap()
+    metrics
+        .iter()
+        .find(|metric| metric["name"] == name)
+        .unwrap()["value"]
+        .as_f64()
+        .unwrap()
 }
 
 #[test]
 fn a_model_is_shown_objects_in_several_ways_beside_the_baselines() {
     let run = Run::with_videos();
-    let arguments = ["vos", "--data", "data", "--prompt", "mask,click3,box", "-o", "out"];
+    let arguments = [
+        "vos",
+        "--data",
+        "data",
+        "--prompt",
+        "mask,click3,box",
+        "-o",
+        "out",
+    ];
     let output = run.with_model(&arguments);
     succeeded(&output);
 
     let report = run.json("out/report.json");
     assert_eq!(report["rows"].as_array().unwrap().len(), 5);
     for prompt in ["true mask", "3 clicks", "box"] {
-        assert_eq!(row(&report, "custom", prompt)["units"].as_array().unwrap().len(), 2);
+        assert_eq!(
+            row(&report, "custom", prompt)["units"]
+                .as_array()
+                .unwrap()
+                .len(),
+            2
+        );
     }
     let copied = row(&report, "first mask copied", "true mask");
     assert_eq!(copied["baseline"], true);
@@ -124,19 +168,36 @@ fn a_model_is_shown_objects_in_several_ways_beside_the_baselines() {
     let slow = units.iter().find(|unit| unit["name"] == "slow").unwrap();
     let ious: Vec<f64> = (61..=63).map(|x| disk(60).iou(&disk(x)).unwrap()).collect();
     let frames = slow["objects"][0]["frames"].as_array().unwrap();
-    assert_eq!(frames.iter().map(|frame| frame["j"].as_f64().unwrap()).collect::<Vec<_>>(), ious);
+    assert_eq!(
+        frames
+            .iter()
+            .map(|frame| frame["j"].as_f64().unwrap())
+            .collect::<Vec<_>>(),
+        ious
+    );
     assert!(metric(copied, "J&F") > 0.0);
 
     let page = fs::read_to_string(run.path("out/report.html")).unwrap();
     assert!(page.contains("data:image/jpeg;base64,") && page.contains("first mask copied"));
-    assert!(!page.contains("src='http"), "the page must need nothing else");
-    assert!(fs::read_to_string(run.path("out/report.md")).unwrap().contains("| custom | box |"));
+    assert!(
+        !page.contains("src='http"),
+        "the page must need nothing else"
+    );
+    assert!(
+        fs::read_to_string(run.path("out/report.md"))
+            .unwrap()
+            .contains("| custom | box |")
+    );
 
     // A second run finds everything it needs.
     let kept = run.kept();
     assert_eq!(kept.len(), 2 * 5);
     succeeded(&run.with_model(&[&arguments[..], &["--rules", "davis"]].concat()));
-    assert_eq!(run.kept(), kept, "other rules must not need new predictions");
+    assert_eq!(
+        run.kept(),
+        kept,
+        "other rules must not need new predictions"
+    );
 }
 
 #[test]
@@ -146,12 +207,19 @@ fn a_broken_sequence_is_reported_and_does_not_end_the_run() {
     let output = run.command(&["vos", "--data", "data", "-o", "out"]);
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{message}");
-    assert!(message.contains("fast") && message.contains("00002.png"), "{message}");
+    assert!(
+        message.contains("fast") && message.contains("00002.png"),
+        "{message}"
+    );
     let report = run.json("out/report.json");
     assert_eq!(report["failures"].as_array().unwrap().len(), 2);
     let copied = row(&report, "first mask copied", "true mask");
     assert_eq!(copied["units"].as_array().unwrap().len(), 1);
-    assert!(fs::read_to_string(run.path("out/report.html")).unwrap().contains("Not evaluated"));
+    assert!(
+        fs::read_to_string(run.path("out/report.html"))
+            .unwrap()
+            .contains("Not evaluated")
+    );
 }
 
 #[test]
@@ -167,7 +235,15 @@ fn given_predictions_are_scored_and_compared() {
         }
     }
     let score = |predictions: &str, out: &str| {
-        let output = run.command(&["score", "--pred", predictions, "--truth", "data/masks", "-o", out]);
+        let output = run.command(&[
+            "score",
+            "--pred",
+            predictions,
+            "--truth",
+            "data/masks",
+            "-o",
+            out,
+        ]);
         succeeded(&output);
         run.json(&format!("{out}/report.json"))
     };
@@ -177,7 +253,10 @@ fn given_predictions_are_scored_and_compared() {
     let output = run.command(&["compare", "b", "a", "--json"]);
     succeeded(&output);
     let comparison: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert!(comparison[0]["interval"][0].as_f64().unwrap() > 0.0, "{comparison}");
+    assert!(
+        comparison[0]["interval"][0].as_f64().unwrap() > 0.0,
+        "{comparison}"
+    );
     assert_eq!(comparison[0]["units"][1]["name"], "fast");
     succeeded(&run.command(&["compare", "b", "a"]));
 }
@@ -188,31 +267,60 @@ fn sizes_that_differ_are_reported_with_both_sizes() {
     let folder = run.path("small/slow");
     fs::create_dir_all(&folder).unwrap();
     for frame in 0..FRAMES {
-        Mask::from_fn(20, 10, |x, _| x < 9).save_png(folder.join(format!("{frame:05}.png"))).unwrap();
+        Mask::from_fn(20, 10, |x, _| x < 9)
+            .save_png(folder.join(format!("{frame:05}.png")))
+            .unwrap();
     }
-    let output = run.command(&["score", "--pred", "small", "--truth", "data/masks", "--only-predicted"]);
+    let output = run.command(&[
+        "score",
+        "--pred",
+        "small",
+        "--truth",
+        "data/masks",
+        "--only-predicted",
+    ]);
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{message}");
-    assert!(message.contains("20x10") && message.contains("208x152"), "{message}");
+    assert!(
+        message.contains("20x10") && message.contains("208x152"),
+        "{message}"
+    );
 }
 
 #[test]
 fn an_annotator_corrects_frames_offline_and_online() {
     let run = Run::with_videos();
-    let arguments = ["pvs", "--data", "data", "--rounds", "3", "--clicks", "2", "-o", "out"];
+    let arguments = [
+        "pvs", "--data", "data", "--rounds", "3", "--clicks", "2", "-o", "out",
+    ];
     succeeded(&run.with_model(&arguments));
     let report = run.json("out/report.json");
     for mode in ["offline", "online"] {
-        let curve = row(&report, "custom", mode)["curve"].as_array().unwrap().clone();
+        let curve = row(&report, "custom", mode)["curve"]
+            .as_array()
+            .unwrap()
+            .clone();
         assert_eq!(curve.len(), 3);
-        let clicks: Vec<f64> = curve.iter().map(|point| point["clicks"].as_f64().unwrap()).collect();
+        let clicks: Vec<f64> = curve
+            .iter()
+            .map(|point| point["clicks"].as_f64().unwrap())
+            .collect();
         assert!(clicks[0] <= 2.0 && clicks.is_sorted(), "{clicks:?}");
     }
     // The true mask on one more frame in each round can only help.
     let copied = row(&report, "annotated masks copied", "offline");
-    let scores: Vec<f64> = copied["curve"].as_array().unwrap().iter().map(|p| p["score"].as_f64().unwrap()).collect();
+    let scores: Vec<f64> = copied["curve"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["score"].as_f64().unwrap())
+        .collect();
     assert!(scores.is_sorted() && scores[2] > scores[0], "{scores:?}");
-    assert!(fs::read_to_string(run.path("out/report.html")).unwrap().contains("<polyline"));
+    assert!(
+        fs::read_to_string(run.path("out/report.html"))
+            .unwrap()
+            .contains("<polyline")
+    );
     let kept = run.kept();
     succeeded(&run.with_model(&arguments));
     assert_eq!(run.kept(), kept);
@@ -231,7 +339,10 @@ fn images_are_segmented_by_clicks_and_boxes() {
         assert!(metric(row, "images/s") > 0.0);
     }
     // The segments are rectangles that their boxes fill.
-    assert_eq!(metric(row(&report, "disk at the click, filled box", "box"), "mIoU"), 100.0);
+    assert_eq!(
+        metric(row(&report, "disk at the click, filled box", "box"), "mIoU"),
+        100.0
+    );
     assert_eq!(run.kept().len(), 2);
 }
 
@@ -247,8 +358,14 @@ fn wrong_use_exits_with_2_and_says_what_to_do() {
         }
     };
     failed(&["vos", "--data", "data", "--prompt", "point"], &["click3"]);
-    failed(&["vos", "--data", "data", "--prompt", "box"], &["--weights"]);
-    failed(&["vos", "--data", "data", "--sequences", "none"], &["none", "fast", "slow"]);
+    failed(
+        &["vos", "--data", "data", "--prompt", "box"],
+        &["--weights"],
+    );
+    failed(
+        &["vos", "--data", "data", "--sequences", "none"],
+        &["none", "fast", "slow"],
+    );
     failed(&["image", "--data", "data"], &["eval vos"]);
     let images = Run::with_images();
     let output = images.command(&["vos", "--data", "data"]);

@@ -24,7 +24,9 @@ pub struct Cache {
 impl Cache {
     /// Keeps results in a folder, which is created when the first is written.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: Some(folder.into()) }
+        Self {
+            folder: Some(folder.into()),
+        }
     }
 
     /// Keeps nothing.
@@ -67,14 +69,20 @@ impl Cache {
 
 fn write(path: &Path, result: &impl Serialize) -> Result<()> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(|source| MediaError::Write { path: folder.to_owned(), source })?;
+        fs::create_dir_all(folder).map_err(|source| MediaError::Write {
+            path: folder.to_owned(),
+            source,
+        })?;
     }
     let json = |source| Error::Json {
         path: path.to_owned(),
         expected: "a result that can be kept",
         source,
     };
-    Ok(atomic::write(path, &serde_json::to_vec(result).map_err(json)?)?)
+    Ok(atomic::write(
+        path,
+        &serde_json::to_vec(result).map_err(json)?,
+    )?)
 }
 
 /// SHA-256, hexadecimal.
@@ -103,7 +111,9 @@ fn hexadecimal(bytes: &[u8]) -> String {
 /// A name of a sequence as a file's name.
 fn file_name(name: &str) -> String {
     let safe = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    name.chars().map(|c| if safe(c) { c } else { '_' }).collect()
+    name.chars()
+        .map(|c| if safe(c) { c } else { '_' })
+        .collect()
 }
 
 #[cfg(test)]
@@ -115,11 +125,16 @@ mod tests {
     fn a_result_is_computed_once_for_what_it_depends_on() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::in_folder(folder.path().join("deep"));
-        let get = |depends: &serde_json::Value, value: i32| cache.get("a/b", depends, || Ok(value)).unwrap();
+        let get = |depends: &serde_json::Value, value: i32| {
+            cache.get("a/b", depends, || Ok(value)).unwrap()
+        };
         assert_eq!(get(&json!({"weights": 1}), 10), (10, false));
         assert_eq!(get(&json!({"weights": 1}), 20), (10, true));
         assert_eq!(get(&json!({"weights": 2}), 30), (30, false));
-        assert_eq!(Cache::none().get("a", &json!(1), || Ok(5)).unwrap(), (5, false));
+        assert_eq!(
+            Cache::none().get("a", &json!(1), || Ok(5)).unwrap(),
+            (5, false)
+        );
     }
 
     #[test]
@@ -127,7 +142,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::in_folder(folder.path());
         cache.get("a", &json!(1), || Ok(1)).unwrap();
-        let file = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+        let file = fs::read_dir(folder.path())
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap()
+            .path();
         fs::write(&file, b"[1, 2").unwrap();
         assert_eq!(cache.get("a", &json!(1), || Ok(7)).unwrap(), (7, false));
     }
@@ -136,7 +156,11 @@ mod tests {
     fn failures_are_not_kept() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::in_folder(folder.path());
-        assert!(cache.get::<i32>("a", &json!(1), || Err(Error::Interrupted)).is_err());
+        assert!(
+            cache
+                .get::<i32>("a", &json!(1), || Err(Error::Interrupted))
+                .is_err()
+        );
         assert_eq!(cache.get("a", &json!(1), || Ok(2)).unwrap(), (2, false));
     }
 }

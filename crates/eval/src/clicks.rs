@@ -26,7 +26,11 @@ pub fn first_click(truth: &Mask) -> Option<Click> {
 /// # Panics
 /// If the masks differ in size.
 pub fn next_click(truth: &Mask, predicted: &Mask) -> Option<Click> {
-    assert_eq!(truth.dimensions(), predicted.dimensions(), "sizes of the masks");
+    assert_eq!(
+        truth.dimensions(),
+        predicted.dimensions(),
+        "sizes of the masks"
+    );
     let region = |error: fn(bool, bool) -> bool| {
         let pairs = truth.bits().iter().zip(predicted.bits());
         let bits: Vec<bool> = pairs.map(|(&truth, &found)| error(truth, found)).collect();
@@ -81,9 +85,15 @@ mod tests {
 
     #[test]
     fn the_first_click_is_at_the_centre_and_ties_go_to_reading_order() {
-        assert_eq!(first_click(&block(2..7, 3..8)), Some(Click::positive(4.0, 5.0)));
+        assert_eq!(
+            first_click(&block(2..7, 3..8)),
+            Some(Click::positive(4.0, 5.0))
+        );
         // Four pixels of a 6x6 block are equally deep.
-        assert_eq!(first_click(&block(2..8, 3..9)), Some(Click::positive(4.0, 5.0)));
+        assert_eq!(
+            first_click(&block(2..8, 3..9)),
+            Some(Click::positive(4.0, 5.0))
+        );
         assert_eq!(first_click(&Mask::empty(20, 10)), None);
     }
 
@@ -91,7 +101,10 @@ mod tests {
     fn the_next_click_corrects_the_deepest_error() {
         let truth = block(0..10, 0..10);
         let missing_much = block(7..10, 0..10);
-        assert_eq!(next_click(&truth, &missing_much), Some(Click::positive(3.0, 3.0)));
+        assert_eq!(
+            next_click(&truth, &missing_much),
+            Some(Click::positive(3.0, 3.0))
+        );
         let too_much = block(0..20, 0..10);
         let click = next_click(&truth, &too_much).unwrap();
         assert!(!click.positive && click.x >= 10.0);
@@ -107,6 +120,9 @@ mod tests {
     #[test]
     fn the_picture_border_is_outside() {
         // Without that rule the deepest pixel would lie on the border.
-        assert_eq!(first_click(&block(0..5, 0..5)), Some(Click::positive(2.0, 2.0)));
+        assert_eq!(
+            first_click(&block(0..5, 0..5)),
+            Some(Click::positive(2.0, 2.0))
+        );
     }
 }

@@ -65,7 +65,9 @@ pub enum Error {
         frame: usize,
     },
     /// A video ends before its list of frames does.
-    #[error("the video has no frame {frame}, though its list says so; check that its files are complete")]
+    #[error(
+        "the video has no frame {frame}, though its list says so; check that its files are complete"
+    )]
     NoFrame {
         /// The frame's number.
         frame: usize,

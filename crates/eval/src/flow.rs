@@ -80,7 +80,9 @@ pub fn optical_flow(from: &Pyramid, to: &Pyramid) -> Flow {
         field = Some(found);
     }
     let (width, height) = from.dimensions;
-    let field = field.unwrap_or_else(|| Field::zero(width, height)).resized(width, height);
+    let field = field
+        .unwrap_or_else(|| Field::zero(width, height))
+        .resized(width, height);
     Flow {
         width,
         height,
@@ -129,7 +131,9 @@ mod tests {
         for y in 0..height {
             for x in 0..width {
                 let (u, v) = (x as f32 - dx, y as f32 - dy);
-                let value = 128.0 + 50.0 * (u / 7.0).sin() * (v / 9.0).cos() + 40.0 * ((u + v) / 17.0).sin();
+                let value = 128.0
+                    + 50.0 * (u / 7.0).sin() * (v / 9.0).cos()
+                    + 40.0 * ((u + v) / 17.0).sin();
                 pixels.extend([value as u8; 3]);
             }
         }
@@ -162,6 +166,11 @@ mod tests {
         let tiny = Pyramid::new(&RgbImage::filled(5, 3, [9, 9, 9]).unwrap());
         let flow = optical_flow(&tiny, &tiny);
         assert_eq!((flow.width, flow.height), (5, 3));
-        assert!(flow.right.iter().chain(&flow.down).all(|&value| value == 0.0));
+        assert!(
+            flow.right
+                .iter()
+                .chain(&flow.down)
+                .all(|&value| value == 0.0)
+        );
     }
 }

@@ -100,7 +100,11 @@ impl<'a> Task<'a> {
     ///
     /// # Errors
     /// If an annotation cannot be read, or [`Error::NothingToScore`] if there is no object.
-    pub fn new(sequence: &'a dyn Sequence, rules: Rules, max_frames: Option<usize>) -> Result<Self> {
+    pub fn new(
+        sequence: &'a dyn Sequence,
+        rules: Rules,
+        max_frames: Option<usize>,
+    ) -> Result<Self> {
         let frame_count = sequence.frame_count().min(max_frames.unwrap_or(usize::MAX));
         let start = sequence.annotated_frames().first().copied().unwrap_or(0);
         let is_prompted = |object: &&ObjectInfo| match rules {
@@ -111,7 +115,11 @@ impl<'a> Task<'a> {
         let mut objects = Vec::new();
         for object in sequence.objects()?.iter().filter(is_prompted) {
             if let Some(mask) = sequence.mask(object.first_frame, object.id)? {
-                objects.push(Target { id: object.id, first_frame: object.first_frame, mask });
+                objects.push(Target {
+                    id: object.id,
+                    first_frame: object.first_frame,
+                    mask,
+                });
             }
         }
         if objects.is_empty() {
@@ -123,7 +131,12 @@ impl<'a> Task<'a> {
         }
         objects.sort_by_key(|object| (object.first_frame, object.id));
         let overlapping = rules == Rules::Sav;
-        Ok(Self { sequence, frame_count, objects, overlapping })
+        Ok(Self {
+            sequence,
+            frame_count,
+            objects,
+            overlapping,
+        })
     }
 
     /// The first frame that is prompted.
@@ -133,8 +146,10 @@ impl<'a> Task<'a> {
 
     /// The objects by first frame, each group with the frame at which the next one begins.
     pub fn groups(&self) -> Vec<(&[Target], usize)> {
-        let groups: Vec<&[Target]> =
-            self.objects.chunk_by(|a, b| a.first_frame == b.first_frame).collect();
+        let groups: Vec<&[Target]> = self
+            .objects
+            .chunk_by(|a, b| a.first_frame == b.first_frame)
+            .collect();
         let ends = groups.iter().skip(1).map(|group| group[0].first_frame);
         let ends: Vec<usize> = ends.chain([self.frame_count]).collect();
         groups.into_iter().zip(ends).collect()

@@ -92,7 +92,9 @@ pub fn click_until<E>(
         latest = Some(segment(click)?);
         clicks.push(click);
     }
-    Ok(latest.filter(|_| !clicks.is_empty()).map(|mask| (mask, clicks)))
+    Ok(latest
+        .filter(|_| !clicks.is_empty())
+        .map(|mask| (mask, clicks)))
 }
 
 #[cfg(test)]
@@ -105,7 +107,10 @@ mod tests {
             assert_eq!(text.parse::<Prompt>().unwrap().to_string(), text);
         }
         for text in ["click", "click0", "click21", "point"] {
-            assert!(text.parse::<Prompt>().unwrap_err().contains("click3"), "{text}");
+            assert!(
+                text.parse::<Prompt>().unwrap_err().contains("click3"),
+                "{text}"
+            );
         }
     }
 

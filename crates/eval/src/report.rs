@@ -14,8 +14,8 @@ use masklet_data::Layout;
 use serde::{Deserialize, Serialize};
 
 use crate::protocols::SequenceFailure;
-use crate::{Error, Result};
 use crate::scoring::{ObjectScore, SequenceScore, Summary};
+use crate::{Error, Result};
 
 pub use machine::Machine;
 pub use quoted::{Quoted, quoted};
@@ -232,13 +232,20 @@ impl Row {
 
     /// A measure by name.
     pub fn metric(&self, name: &str) -> Option<f64> {
-        self.metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value)
+        self.metrics
+            .iter()
+            .find(|metric| metric.name == name)
+            .map(|metric| metric.value)
     }
 
     /// Units with the lowest score first.
     pub fn worst_first(&self) -> Vec<&Unit> {
         let mut units: Vec<&Unit> = self.units.iter().collect();
-        units.sort_by(|a, b| a.score.total_cmp(&b.score).then_with(|| a.name.cmp(&b.name)));
+        units.sort_by(|a, b| {
+            a.score
+                .total_cmp(&b.score)
+                .then_with(|| a.name.cmp(&b.name))
+        });
         units
     }
 }

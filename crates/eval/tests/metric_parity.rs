@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use masklet_data::{FrameAnnotation, LabelMap, LabelRule};
 use masklet_eval::metrics::Statistics;
-use masklet_eval::scoring::{Missing, ObjectScore, Rules, Scoring, SequenceScore, Void, score_sequence};
+use masklet_eval::scoring::{
+    Missing, ObjectScore, Rules, Scoring, SequenceScore, Void, score_sequence,
+};
 use masklet_media::Rle;
 use serde::Deserialize;
 
@@ -30,7 +32,9 @@ struct DavisScore {
 }
 
 fn fixture(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/metrics").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../fixtures/metrics")
+        .join(name)
 }
 
 fn cases() -> Vec<Case> {
@@ -45,7 +49,9 @@ impl Case {
         let (width, height) = stacked.dimensions();
         let height = height / self.frames as u32;
         let frames = stacked.labels().chunks_exact((width * height) as usize);
-        frames.map(|labels| LabelMap::from_labels(width, height, labels.to_vec()).unwrap()).collect()
+        frames
+            .map(|labels| LabelMap::from_labels(width, height, labels.to_vec()).unwrap())
+            .collect()
     }
 
     fn score(&self, rules: Rules, void: Void, truth: &[FrameAnnotation]) -> SequenceScore {
@@ -56,7 +62,13 @@ impl Case {
             .map(|map| FrameAnnotation::from_labels(map, labels))
             .collect();
         let frames: Vec<usize> = (0..self.frames).collect();
-        let scoring = Scoring { frames: &frames, rules, void, missing: Missing::Error, listed: None };
+        let scoring = Scoring {
+            frames: &frames,
+            rules,
+            void,
+            missing: Missing::Error,
+            listed: None,
+        };
         score_sequence(
             &self.name,
             scoring,
@@ -76,7 +88,8 @@ impl Case {
     fn truth(&self, rules: Rules) -> Vec<FrameAnnotation> {
         let labels = self.labels(rules);
         let maps = self.maps("truth").into_iter();
-        maps.map(|map| FrameAnnotation::from_labels(map, labels)).collect()
+        maps.map(|map| FrameAnnotation::from_labels(map, labels))
+            .collect()
     }
 
     /// Each object by itself, annotated from its first appearance on, as in SA-V.
@@ -94,12 +107,19 @@ impl Case {
 }
 
 fn close(found: f64, expected: f64, what: &str) {
-    assert!((found - expected).abs() <= TOLERANCE, "{what}: {found} instead of {expected}");
+    assert!(
+        (found - expected).abs() <= TOLERANCE,
+        "{what}: {found} instead of {expected}"
+    );
 }
 
 fn same_objects<T>(found: &SequenceScore, expected: &BTreeMap<u32, T>, what: &str) {
     let found: Vec<u32> = found.objects.iter().map(|object| object.id).collect();
-    assert_eq!(found, expected.keys().copied().collect::<Vec<_>>(), "objects of {what}");
+    assert_eq!(
+        found,
+        expected.keys().copied().collect::<Vec<_>>(),
+        "objects of {what}"
+    );
 }
 
 fn check_davis(case: &Case, void: Void, expected: &BTreeMap<u32, DavisScore>) {
@@ -128,8 +148,16 @@ fn check_means(found: &SequenceScore, expected: &BTreeMap<u32, [f64; 2]>, what: 
     same_objects(found, expected, what);
     for ObjectScore { id, j, f, .. } in &found.objects {
         let [expected_j, expected_f] = expected[id];
-        close(j.mean * 100.0, expected_j, &format!("J of {what}, object {id}"));
-        close(f.mean * 100.0, expected_f, &format!("F of {what}, object {id}"));
+        close(
+            j.mean * 100.0,
+            expected_j,
+            &format!("J of {what}, object {id}"),
+        );
+        close(
+            f.mean * 100.0,
+            expected_f,
+            &format!("F of {what}, object {id}"),
+        );
     }
 }
 
@@ -145,14 +173,24 @@ fn void_pixels_can_be_left_out_as_the_davis_code_can() {
     for case in cases() {
         check_davis(&case, Void::Ignored, &case.davis_void_ignored);
     }
-    let void = cases().into_iter().find(|case| case.name == "void_borders").unwrap();
-    assert_ne!(void.davis[&1].j, void.davis_void_ignored[&1].j, "the case shows no difference");
+    let void = cases()
+        .into_iter()
+        .find(|case| case.name == "void_borders")
+        .unwrap();
+    assert_ne!(
+        void.davis[&1].j, void.davis_void_ignored[&1].j,
+        "the case shows no difference"
+    );
 }
 
 #[test]
 fn vos_benchmark_rules_give_the_scores_of_vos_benchmark() {
     for case in cases() {
-        let found = case.score(Rules::VosBenchmark, Void::Background, &case.truth(Rules::VosBenchmark));
+        let found = case.score(
+            Rules::VosBenchmark,
+            Void::Background,
+            &case.truth(Rules::VosBenchmark),
+        );
         check_means(&found, &case.vos_benchmark, &case.name);
     }
 }

@@ -17,7 +17,10 @@ pub fn squared_distances((width, height): (usize, usize), inside: &[bool]) -> Ve
         return squared;
     }
     let mut envelope = Envelope::default();
-    for (row, target) in columns.chunks_exact(width).zip(squared.chunks_exact_mut(width)) {
+    for (row, target) in columns
+        .chunks_exact(width)
+        .zip(squared.chunks_exact_mut(width))
+    {
         if row.iter().any(|&distance| distance > 0) {
             envelope.along(row, target);
         }
@@ -38,7 +41,11 @@ fn column_distances(width: usize, height: usize, inside: &[bool]) -> Vec<u32> {
     for y in (0..height).rev() {
         for x in 0..width {
             let at = y * width + x;
-            let below = if y + 1 == height { 0 } else { distances[at + width] };
+            let below = if y + 1 == height {
+                0
+            } else {
+                distances[at + width]
+            };
             distances[at] = distances[at].min(below + 1);
         }
     }
@@ -115,20 +122,33 @@ mod tests {
                 .min()
                 .unwrap()
         };
-        (0..h).flat_map(|y| (0..w).map(move |x| (x, y))).map(|(x, y)| nearest(x, y)).collect()
+        (0..h)
+            .flat_map(|y| (0..w).map(move |x| (x, y)))
+            .map(|(x, y)| nearest(x, y))
+            .collect()
     }
 
     #[test]
     fn distances_are_exact() {
         let mut state = 7u32;
-        for (size, holes) in [((1, 1), 2), ((23, 17), 9), ((40, 11), 60), ((9, 40), 1000), ((31, 31), 3)] {
+        for (size, holes) in [
+            ((1, 1), 2),
+            ((23, 17), 9),
+            ((40, 11), 60),
+            ((9, 40), 1000),
+            ((31, 31), 3),
+        ] {
             let inside: Vec<bool> = (0..size.0 * size.1)
                 .map(|_| {
                     state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                     !(state >> 16).is_multiple_of(holes)
                 })
                 .collect();
-            assert_eq!(squared_distances(size, &inside), by_definition(size, &inside), "{size:?}");
+            assert_eq!(
+                squared_distances(size, &inside),
+                by_definition(size, &inside),
+                "{size:?}"
+            );
         }
     }
 

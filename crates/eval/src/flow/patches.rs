@@ -76,11 +76,19 @@ impl Patch {
             centred(values)
         };
         let (values, right, down) = (cut(plane), cut(right), cut(down));
-        let dot = |a: &[f32; PIXELS], b: &[f32; PIXELS]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        let dot =
+            |a: &[f32; PIXELS], b: &[f32; PIXELS]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
         let (xx, xy, yy) = (dot(&right, &right), dot(&right, &down), dot(&down, &down));
         let determinant = xx * yy - xy * xy;
         let inverse = (determinant > 1.0).then(|| [yy, -xy, xx].map(|term| term / determinant));
-        Self { x, y, values, right, down, inverse }
+        Self {
+            x,
+            y,
+            values,
+            right,
+            down,
+            inverse,
+        }
     }
 
     /// The sum of squared differences at a displacement, and the differences.
@@ -135,7 +143,13 @@ fn centred(mut values: [f32; PIXELS]) -> [f32; PIXELS] {
 }
 
 /// A displacement for each pixel, from the patches that cover it.
-fn densify(from: &Plane, to: &Plane, columns: &[usize], rows: &[usize], found: &[(f32, f32)]) -> Field {
+fn densify(
+    from: &Plane,
+    to: &Plane,
+    columns: &[usize],
+    rows: &[usize],
+    found: &[(f32, f32)],
+) -> Field {
     let mut field = Field::zero(from.width, from.height);
     let mut weights = vec![0.0f32; from.values.len()];
     for (index, &(u, v)) in found.iter().enumerate() {

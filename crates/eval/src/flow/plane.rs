@@ -12,12 +12,17 @@ pub(super) struct Plane {
 
 impl Plane {
     pub(super) fn filled(width: usize, height: usize, value: f32) -> Self {
-        Self { width, height, values: vec![value; width * height] }
+        Self {
+            width,
+            height,
+            values: vec![value; width * height],
+        }
     }
 
     /// The grey values of a picture, by the weights of Rec. 601.
     pub(super) fn grey(picture: &RgbImage) -> Self {
-        let grey = |p: &[u8]| 0.299 * f32::from(p[0]) + 0.587 * f32::from(p[1]) + 0.114 * f32::from(p[2]);
+        let grey =
+            |p: &[u8]| 0.299 * f32::from(p[0]) + 0.587 * f32::from(p[1]) + 0.114 * f32::from(p[2]);
         Self {
             width: picture.width() as usize,
             height: picture.height() as usize,
@@ -59,7 +64,10 @@ impl Plane {
 
     /// Another size, bilinear between the pixels' centres.
     pub(super) fn resized(&self, width: usize, height: usize) -> Self {
-        let (sx, sy) = (self.width as f32 / width as f32, self.height as f32 / height as f32);
+        let (sx, sy) = (
+            self.width as f32 / width as f32,
+            self.height as f32 / height as f32,
+        );
         Self::from_fn(width, height, |x, y| {
             self.sample((x as f32 + 0.5) * sx - 0.5, (y as f32 + 0.5) * sy - 0.5)
         })
@@ -68,7 +76,9 @@ impl Plane {
     /// Central differences to the right and down.
     pub(super) fn gradients(&self) -> (Self, Self) {
         let half = |f: &dyn Fn(isize, isize) -> f32| {
-            Self::from_fn(self.width, self.height, |x, y| f(x as isize, y as isize) / 2.0)
+            Self::from_fn(self.width, self.height, |x, y| {
+                f(x as isize, y as isize) / 2.0
+            })
         };
         (
             half(&|x, y| self.at(x + 1, y) - self.at(x - 1, y)),
@@ -76,11 +86,19 @@ impl Plane {
         )
     }
 
-    pub(super) fn from_fn(width: usize, height: usize, mut value: impl FnMut(usize, usize) -> f32) -> Self {
+    pub(super) fn from_fn(
+        width: usize,
+        height: usize,
+        mut value: impl FnMut(usize, usize) -> f32,
+    ) -> Self {
         let mut values = Vec::with_capacity(width * height);
         for y in 0..height {
             values.extend((0..width).map(|x| value(x, y)));
         }
-        Self { width, height, values }
+        Self {
+            width,
+            height,
+            values,
+        }
     }
 }

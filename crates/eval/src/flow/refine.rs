@@ -30,7 +30,11 @@ pub(super) fn refine(from: &Plane, to: &Plane, field: &mut Field) {
         }
     }
     let add = |plane: &mut Plane, update: &Plane| {
-        plane.values.iter_mut().zip(&update.values).for_each(|(value, change)| *value += change);
+        plane
+            .values
+            .iter_mut()
+            .zip(&update.values)
+            .for_each(|(value, change)| *value += change);
     };
     add(&mut field.u, &update.u);
     add(&mut field.v, &update.v);
@@ -55,7 +59,12 @@ impl Scene {
             to.sample(x as f32 + field.u.values[at], y as f32 + field.v.values[at])
         });
         let pairwise = |a: &Plane, b: &Plane, f: fn(f32, f32) -> f32| Plane {
-            values: a.values.iter().zip(&b.values).map(|(&a, &b)| f(a, b)).collect(),
+            values: a
+                .values
+                .iter()
+                .zip(&b.values)
+                .map(|(&a, &b)| f(a, b))
+                .collect(),
             ..*a
         };
         let mean = pairwise(from, &warped, |a, b| (a + b) / 2.0);
@@ -64,7 +73,16 @@ impl Scene {
         let (xx, xy) = x.gradients();
         let (_, yy) = y.gradients();
         let (xt, yt) = t.gradients();
-        Self { x, y, t, xx, xy, yy, xt, yt }
+        Self {
+            x,
+            y,
+            t,
+            xx,
+            xy,
+            yy,
+            xt,
+            yt,
+        }
     }
 
     /// The equations of the update that is best given the penalties at the present one.
@@ -80,7 +98,8 @@ impl Scene {
             // Normalised, so that strong edges do not count more than others.
             let norm = x * x + y * y + 0.01;
             let residual = t + x * du + y * dv;
-            let weight = BRIGHTNESS / norm / (residual * residual / norm + EPSILON * EPSILON).sqrt();
+            let weight =
+                BRIGHTNESS / norm / (residual * residual / norm + EPSILON * EPSILON).sqrt();
             add_constraint(&mut term, weight, x, y, t);
             let (norm_x, norm_y) = (xx * xx + xy * xy + 0.01, yy * yy + xy * xy + 0.01);
             let (residual_x, residual_y) = (xt + xx * du + xy * dv, yt + xy * du + yy * dv);
@@ -90,7 +109,10 @@ impl Scene {
             add_constraint(&mut term, weight / norm_y, xy, yy, yt);
             terms.push(term);
         }
-        Equations { terms, smoothness: smoothness(field, update) }
+        Equations {
+            terms,
+            smoothness: smoothness(field, update),
+        }
     }
 }
 
@@ -105,7 +127,12 @@ fn add_constraint(term: &mut [f32; 5], weight: f32, a: f32, b: f32, c: f32) {
 /// The weight of smoothness at each pixel: less where the flow has an edge.
 fn smoothness(field: &Field, update: &Field) -> Plane {
     let total = |plane: &Plane, update: &Plane| Plane {
-        values: plane.values.iter().zip(&update.values).map(|(a, b)| a + b).collect(),
+        values: plane
+            .values
+            .iter()
+            .zip(&update.values)
+            .map(|(a, b)| a + b)
+            .collect(),
         ..*plane
     };
     let (ux, uy) = total(&field.u, &update.u).gradients();
@@ -145,8 +172,10 @@ impl Equations {
                 for other in neighbours.into_iter().flatten() {
                     let weight = (self.smoothness.values[at] + self.smoothness.values[other]) / 2.0;
                     weights += weight;
-                    pull_u += weight * (field.u.values[other] + update.u.values[other] - field.u.values[at]);
-                    pull_v += weight * (field.v.values[other] + update.v.values[other] - field.v.values[at]);
+                    pull_u += weight
+                        * (field.u.values[other] + update.u.values[other] - field.u.values[at]);
+                    pull_v += weight
+                        * (field.v.values[other] + update.v.values[other] - field.v.values[at]);
                 }
                 let [uu, uv, vv, u, v] = self.terms[at];
                 let (du, dv) = (update.u.values[at], update.v.values[at]);

@@ -42,6 +42,9 @@ impl Tracker for Copying {
             known.extend(there.map(|(_, id, mask)| (*id, mask.clone())));
             watch.frame_done()?;
         }
-        Ok(Masklets { frames, seconds: start.elapsed().as_secs_f64() })
+        Ok(Masklets {
+            frames,
+            seconds: start.elapsed().as_secs_f64(),
+        })
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use masklet::{ClickHistory, MemoryRetention, Model, Propagation, VideoOptions, VideoPredictor, VideoSession};
+use masklet::{
+    ClickHistory, MemoryRetention, Model, Propagation, VideoOptions, VideoPredictor, VideoSession,
+};
 use masklet_media::{FrameSource, Mask, Rle};
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +38,10 @@ pub struct ModelTracker {
 impl ModelTracker {
     /// A tracker around a model.
     pub fn new(model: &Model, identity: ModelIdentity) -> Self {
-        Self { model: model.clone(), identity }
+        Self {
+            model: model.clone(),
+            identity,
+        }
     }
 }
 
@@ -79,18 +84,32 @@ impl Tracker for ModelTracker {
             };
             for result in session.propagate(propagation)? {
                 let result = result?;
-                let masks = result.objects.iter().map(|object| (object.id, Rle::encode(&object.mask())));
+                let masks = result
+                    .objects
+                    .iter()
+                    .map(|object| (object.id, Rle::encode(&object.mask())));
                 frames[result.frame] = masks.collect();
                 watch.frame_done()?;
             }
         }
-        Ok(Masklets { frames, seconds: start.elapsed().as_secs_f64() })
+        Ok(Masklets {
+            frames,
+            seconds: start.elapsed().as_secs_f64(),
+        })
     }
 }
 
 /// Prompts an object on its first frame.
-fn show<S: FrameSource>(session: &mut VideoSession<S>, object: &Target, prompt: Prompt) -> Result<()> {
-    let Target { id, first_frame: frame, mask } = object;
+fn show<S: FrameSource>(
+    session: &mut VideoSession<S>,
+    object: &Target,
+    prompt: Prompt,
+) -> Result<()> {
+    let Target {
+        id,
+        first_frame: frame,
+        mask,
+    } = object;
     match prompt {
         Prompt::Mask => {
             session.add_mask(*frame, *id, mask)?;

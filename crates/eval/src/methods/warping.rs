@@ -45,13 +45,22 @@ impl Tracker for Warping {
                     *mask = warped(mask, &back);
                 }
             }
-            let new = task.objects.iter().filter(|object| object.first_frame == frame);
+            let new = task
+                .objects
+                .iter()
+                .filter(|object| object.first_frame == frame);
             known.extend(new.map(|object| (object.id, object.mask.clone())));
-            frames[frame] = known.iter().map(|(id, mask)| (*id, Rle::encode(mask))).collect();
+            frames[frame] = known
+                .iter()
+                .map(|(id, mask)| (*id, Rle::encode(mask)))
+                .collect();
             before = Some(here);
             watch.frame_done()?;
         }
-        Ok(Masklets { frames, seconds: start.elapsed().as_secs_f64() })
+        Ok(Masklets {
+            frames,
+            seconds: start.elapsed().as_secs_f64(),
+        })
     }
 }
 
@@ -60,7 +69,11 @@ fn warped(mask: &Mask, back: &Flow) -> Mask {
     let bits = mask.bits();
     let inside = |x: i64, y: i64| {
         let there = (0..back.width as i64).contains(&x) && (0..back.height as i64).contains(&y);
-        if there && bits[y as usize * back.width + x as usize] { 1.0 } else { 0.0 }
+        if there && bits[y as usize * back.width + x as usize] {
+            1.0
+        } else {
+            0.0
+        }
     };
     Mask::from_fn(back.width as u32, back.height as u32, |x, y| {
         let at = y as usize * back.width + x as usize;

@@ -91,7 +91,8 @@ fn matched(pixels: &BitMask, others: &BitMask, radius: usize) -> u64 {
     (0..pixels.height())
         .map(|y| {
             let both = pixels.row(y).iter().zip(near.row(y));
-            both.map(|(a, b)| u64::from((a & b).count_ones())).sum::<u64>()
+            both.map(|(a, b)| u64::from((a & b).count_ones()))
+                .sum::<u64>()
         })
         .sum()
 }
@@ -170,7 +171,14 @@ mod tests {
     fn a_boundary_lies_on_the_upper_left_of_the_edge() {
         let square = from_fn(5, 4, |x, y| (2..4).contains(&x) && (1..3).contains(&y));
         let expected = [
-            (1, 0), (2, 0), (3, 0), (1, 1), (3, 1), (1, 2), (2, 2), (3, 2),
+            (1, 0),
+            (2, 0),
+            (3, 0),
+            (1, 1),
+            (3, 1),
+            (1, 2),
+            (2, 2),
+            (3, 2),
         ];
         assert_eq!(pixels(&boundary(&square)), expected);
     }

@@ -44,7 +44,9 @@ impl Statistics {
 pub fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = values
         .filter(|value| !value.is_nan())
-        .fold((0.0, 0usize), |(sum, count), value| (sum + value, count + 1));
+        .fold((0.0, 0usize), |(sum, count), value| {
+            (sum + value, count + 1)
+        });
     sum / count as f64
 }
 

@@ -107,7 +107,11 @@ impl Images<'_> {
     ///
     /// # Errors
     /// [`Error::Interrupted`] only.
-    pub fn evaluate(&self, segmenter: &Segmenter, watch: &Watch<'_>) -> Result<(Vec<ImageScore>, Vec<SequenceFailure>)> {
+    pub fn evaluate(
+        &self,
+        segmenter: &Segmenter,
+        watch: &Watch<'_>,
+    ) -> Result<(Vec<ImageScore>, Vec<SequenceFailure>)> {
         let (mut scores, mut failures) = (Vec::new(), Vec::new());
         for &index in self.indices {
             match self.evaluate_one(segmenter, index, watch) {
@@ -124,14 +128,24 @@ impl Images<'_> {
     }
 
     /// `None` if the image has no segment.
-    fn evaluate_one(&self, segmenter: &Segmenter, index: usize, watch: &Watch<'_>) -> Result<Option<ImageScore>> {
+    fn evaluate_one(
+        &self,
+        segmenter: &Segmenter,
+        index: usize,
+        watch: &Watch<'_>,
+    ) -> Result<Option<ImageScore>> {
         let image = self.data.open(index)?;
         let segments = self.segments(&image);
         if segments.is_empty() {
             (watch.skip)(1);
             return Ok(None);
         }
-        let prompts: Vec<Prompt> = self.prompts.iter().copied().filter(|&p| segmenter.takes(p)).collect();
+        let prompts: Vec<Prompt> = self
+            .prompts
+            .iter()
+            .copied()
+            .filter(|&p| segmenter.takes(p))
+            .collect();
         let picture = image.picture()?;
         let depends_on = serde_json::json!({
             "format": 1,
@@ -152,10 +166,17 @@ impl Images<'_> {
         for (segment, masks) in segments.iter().zip(&found.masks) {
             let truth = segment.mask.decode();
             for (prompt, mask) in masks {
-                ious.entry(prompt.clone()).or_default().push(truth.iou(&mask.decode())?);
+                ious.entry(prompt.clone())
+                    .or_default()
+                    .push(truth.iou(&mask.decode())?);
             }
         }
-        Ok(Some(ImageScore { name: image.name.clone(), index, found, ious }))
+        Ok(Some(ImageScore {
+            name: image.name.clone(),
+            index,
+            found,
+            ious,
+        }))
     }
 
     /// The segments that are scored: no crowds, nothing empty.
@@ -165,7 +186,9 @@ impl Images<'_> {
             .filter(|segment| !segment.crowd && segment.mask.area() > 0)
             .collect();
         match self.max_segments {
-            Some(most) if most < all.len() => (0..most).map(|at| all[at * all.len() / most]).collect(),
+            Some(most) if most < all.len() => {
+                (0..most).map(|at| all[at * all.len() / most]).collect()
+            }
             _ => all,
         }
     }
@@ -228,7 +251,11 @@ fn by_model(
         *predictions += 1;
         let mut prompt = ImagePrompt::clicks(clicks.iter().copied());
         prompt.mask_logits = logits.take();
-        let choice = if clicks.len() == 1 { MaskChoice::Multi } else { MaskChoice::Single };
+        let choice = if clicks.len() == 1 {
+            MaskChoice::Multi
+        } else {
+            MaskChoice::Single
+        };
         let prediction = predictor.predict(&prompt, choice)?;
         let best = prediction.best();
         logits = Some(prediction.low_res_logits[best].clone());
@@ -243,7 +270,8 @@ fn by_model(
             Prompt::Box => match box_around(truth) {
                 Some(bounds) => {
                     *predictions += 1;
-                    let prediction = predictor.predict(&ImagePrompt::bounds(bounds), MaskChoice::Single)?;
+                    let prediction =
+                        predictor.predict(&ImagePrompt::bounds(bounds), MaskChoice::Single)?;
                     Some(Rle::encode(&prediction.mask(prediction.best())))
                 }
                 None => None,
@@ -260,7 +288,9 @@ fn by_shapes(truth: &Mask, prompts: &[Prompt]) -> BTreeMap<String, Rle> {
     let shape = |prompt: &Prompt| match prompt {
         Prompt::Box => {
             let b = truth.bounding_box()?;
-            Some(Mask::from_fn(width, height, |x, y| (b.x0..b.x1).contains(&x) && (b.y0..b.y1).contains(&y)))
+            Some(Mask::from_fn(width, height, |x, y| {
+                (b.x0..b.x1).contains(&x) && (b.y0..b.y1).contains(&y)
+            }))
         }
         _ => {
             let distances = squared_distances((width as usize, height as usize), truth.bits());
@@ -268,8 +298,13 @@ fn by_shapes(truth: &Mask, prompts: &[Prompt]) -> BTreeMap<String, Rle> {
             let at = distances.iter().position(|&distance| distance == radius)? as u32;
             let (cx, cy) = (at % width, at / width);
             let square = |a: u32, b: u32| u64::from(a.abs_diff(b)).pow(2);
-            Some(Mask::from_fn(width, height, |x, y| square(x, cx) + square(y, cy) < radius))
+            Some(Mask::from_fn(width, height, |x, y| {
+                square(x, cx) + square(y, cy) < radius
+            }))
         }
     };
-    prompts.iter().filter_map(|prompt| Some((prompt.to_string(), Rle::encode(&shape(prompt)?)))).collect()
+    prompts
+        .iter()
+        .filter_map(|prompt| Some((prompt.to_string(), Rle::encode(&shape(prompt)?))))
+        .collect()
 }

@@ -55,7 +55,11 @@ pub struct Effort {
 
 impl Default for Effort {
     fn default() -> Self {
-        Self { clicks: 3, frames: 8, threshold: 0.75 }
+        Self {
+            clicks: 3,
+            frames: 8,
+            threshold: 0.75,
+        }
     }
 }
 
@@ -172,7 +176,13 @@ impl Pvs<'_> {
         Ok((sequences, failures))
     }
 
-    fn evaluate_one(&self, responder: &Responder, mode: Mode, name: &str, watch: &Watch<'_>) -> Result<PvsSequence> {
+    fn evaluate_one(
+        &self,
+        responder: &Responder,
+        mode: Mode,
+        name: &str,
+        watch: &Watch<'_>,
+    ) -> Result<PvsSequence> {
         let sequence = self.data.open_named(name)?;
         let task = Task::new(&*sequence, self.rules, self.max_frames)?;
         let description = describe(&task)?;
@@ -188,7 +198,12 @@ impl Pvs<'_> {
                 "truth": truth.digest(),
                 "object": object.id,
             });
-            let name = format!("{}-{}-{name}-{}", slug(&responder.name()), mode.name(), object.id);
+            let name = format!(
+                "{}-{}-{name}-{}",
+                slug(&responder.name()),
+                mode.name(),
+                object.id
+            );
             let interact = || self.interact(responder, mode, &task, &truth, watch);
             let (rounds, _): (Vec<Round>, bool) = self.cache.get(&name, &depends_on, interact)?;
             objects.push((object.id, rounds));
@@ -206,9 +221,18 @@ impl Pvs<'_> {
     ) -> Result<Vec<Round>> {
         let begin = || -> Result<Box<dyn Interactive>> {
             Ok(match responder {
-                Responder::Model { model, cached_frames, .. } => {
+                Responder::Model {
+                    model,
+                    cached_frames,
+                    ..
+                } => {
                     let frames = task.sequence.frames()?;
-                    Box::new(ModelInteraction::new(model, frames, *cached_frames, task.frame_count))
+                    Box::new(ModelInteraction::new(
+                        model,
+                        frames,
+                        *cached_frames,
+                        task.frame_count,
+                    ))
                 }
                 Responder::CopiedMasks => Box::new(CopyingAnnotations::new(task.frame_count)),
             })
@@ -219,28 +243,50 @@ impl Pvs<'_> {
         }
     }
 
-    fn offline(&self, responder: &mut dyn Interactive, truth: &Truth, watch: &Watch<'_>) -> Result<Vec<Round>> {
+    fn offline(
+        &self,
+        responder: &mut dyn Interactive,
+        truth: &Truth,
+        watch: &Watch<'_>,
+    ) -> Result<Vec<Round>> {
         let mut rounds: Vec<Round> = Vec::new();
         let mut masks: Vec<Option<Mask>> = vec![None; truth.masks.len()];
         let (mut annotated, mut clicks, mut seconds) = (Vec::new(), 0, 0.0);
         let mut next = Some(truth.first);
         while let Some(frame) = next.filter(|_| rounds.len() < self.effort.frames) {
             let started = std::time::Instant::now();
-            clicks += responder.annotate(frame, truth.at(frame), masks[frame].as_ref(), self.effort.clicks)?.1;
+            clicks += responder
+                .annotate(
+                    frame,
+                    truth.at(frame),
+                    masks[frame].as_ref(),
+                    self.effort.clicks,
+                )?
+                .1;
             annotated.push(frame);
             responder.propagate(truth.first, &mut |frame, mask| {
                 masks[frame] = Some(mask);
                 check(watch).map(|()| true)
             })?;
             seconds += started.elapsed().as_secs_f64();
-            rounds.push(Round { annotated: annotated.clone(), clicks, seconds, masks: encoded(&masks) });
+            rounds.push(Round {
+                annotated: annotated.clone(),
+                clicks,
+                seconds,
+                masks: encoded(&masks),
+            });
             next = truth.worst(&masks, &annotated);
         }
         Ok(rounds)
     }
 
     /// A pass for each number of frames that may be annotated, until one needs fewer.
-    fn online(&self, responder: &mut dyn Interactive, truth: &Truth, watch: &Watch<'_>) -> Result<Vec<Round>> {
+    fn online(
+        &self,
+        responder: &mut dyn Interactive,
+        truth: &Truth,
+        watch: &Watch<'_>,
+    ) -> Result<Vec<Round>> {
         let mut rounds: Vec<Round> = Vec::new();
         for budget in 1..=self.effort.frames {
             responder.forget()?;
@@ -253,18 +299,28 @@ impl Pvs<'_> {
         Ok(rounds)
     }
 
-    fn pass(&self, responder: &mut dyn Interactive, truth: &Truth, budget: usize, watch: &Watch<'_>) -> Result<(Round, bool)> {
+    fn pass(
+        &self,
+        responder: &mut dyn Interactive,
+        truth: &Truth,
+        budget: usize,
+        watch: &Watch<'_>,
+    ) -> Result<(Round, bool)> {
         let started = std::time::Instant::now();
         let mut masks: Vec<Option<Mask>> = vec![None; truth.masks.len()];
         let mut annotated = vec![truth.first];
-        let mut clicks = responder.annotate(truth.first, truth.at(truth.first), None, self.effort.clicks)?.1;
+        let mut clicks = responder
+            .annotate(truth.first, truth.at(truth.first), None, self.effort.clicks)?
+            .1;
         let mut wanted_more = false;
         let mut from = truth.first;
         loop {
             let mut low = None;
             responder.propagate(from, &mut |frame, mask| {
                 let is_low = !annotated.contains(&frame)
-                    && truth.iou(frame, &mask).is_some_and(|iou| iou < self.effort.threshold);
+                    && truth
+                        .iou(frame, &mask)
+                        .is_some_and(|iou| iou < self.effort.threshold);
                 masks[frame] = Some(mask);
                 check(watch)?;
                 let stop = is_low && annotated.len() < budget;
@@ -273,18 +329,44 @@ impl Pvs<'_> {
                 Ok(!stop)
             })?;
             let Some(frame) = low else { break };
-            clicks += responder.annotate(frame, truth.at(frame), masks[frame].as_ref(), self.effort.clicks)?.1;
+            clicks += responder
+                .annotate(
+                    frame,
+                    truth.at(frame),
+                    masks[frame].as_ref(),
+                    self.effort.clicks,
+                )?
+                .1;
             annotated.push(frame);
             from = frame;
         }
         let seconds = started.elapsed().as_secs_f64();
-        Ok((Round { annotated, clicks, seconds, masks: encoded(&masks) }, wanted_more))
+        Ok((
+            Round {
+                annotated,
+                clicks,
+                seconds,
+                masks: encoded(&masks),
+            },
+            wanted_more,
+        ))
     }
 
-    fn score(&self, sequence: &dyn Sequence, task: &Task<'_>, objects: &[(u32, Vec<Round>)]) -> Result<PvsSequence> {
+    fn score(
+        &self,
+        sequence: &dyn Sequence,
+        task: &Task<'_>,
+        objects: &[(u32, Vec<Round>)],
+    ) -> Result<PvsSequence> {
         let annotated = sequence.annotated_frames().iter().copied();
-        let frames: Vec<usize> = annotated.filter(|&frame| frame < task.frame_count).collect();
-        let listed = if self.rules.use_list() { Some(sequence.objects()?) } else { None };
+        let frames: Vec<usize> = annotated
+            .filter(|&frame| frame < task.frame_count)
+            .collect();
+        let listed = if self.rules.use_list() {
+            Some(sequence.objects()?)
+        } else {
+            None
+        };
         let scoring = Scoring {
             frames: &frames,
             rules: self.rules,
@@ -293,7 +375,9 @@ impl Pvs<'_> {
             listed,
         };
         let masks_on = |round: usize, frame: usize| -> Vec<(u32, Rle)> {
-            let mask = |(id, rounds): &(u32, Vec<Round>)| Some((*id, at_round(rounds, round).masks[frame].clone()?));
+            let mask = |(id, rounds): &(u32, Vec<Round>)| {
+                Some((*id, at_round(rounds, round).masks[frame].clone()?))
+            };
             objects.iter().filter_map(mask).collect()
         };
         let mut scores = Vec::new();
@@ -319,10 +403,19 @@ impl Pvs<'_> {
             })
             .collect();
         let last = crate::methods::Masklets {
-            frames: (0..task.frame_count).map(|frame| masks_on(self.effort.frames - 1, frame)).collect(),
-            seconds: objects.iter().map(|(_, all)| at_round(all, self.effort.frames).seconds).sum(),
+            frames: (0..task.frame_count)
+                .map(|frame| masks_on(self.effort.frames - 1, frame))
+                .collect(),
+            seconds: objects
+                .iter()
+                .map(|(_, all)| at_round(all, self.effort.frames).seconds)
+                .sum(),
         };
-        Ok(PvsSequence { scores, costs, last })
+        Ok(PvsSequence {
+            scores,
+            costs,
+            last,
+        })
     }
 }
 
@@ -332,7 +425,10 @@ fn at_round(rounds: &[Round], round: usize) -> &Round {
 }
 
 fn encoded(masks: &[Option<Mask>]) -> Vec<Option<Rle>> {
-    masks.iter().map(|mask| mask.as_ref().map(Rle::encode)).collect()
+    masks
+        .iter()
+        .map(|mask| mask.as_ref().map(Rle::encode))
+        .collect()
 }
 
 fn check(watch: &Watch<'_>) -> Result<()> {
@@ -358,11 +454,16 @@ impl Truth {
                 masks[frame] = mask.filter(|mask| !mask.is_empty());
             }
         }
-        Ok(Self { first: object.first_frame, masks })
+        Ok(Self {
+            first: object.first_frame,
+            masks,
+        })
     }
 
     fn at(&self, frame: usize) -> &Mask {
-        self.masks[frame].as_ref().expect("only frames with a true mask are annotated")
+        self.masks[frame]
+            .as_ref()
+            .expect("only frames with a true mask are annotated")
     }
 
     fn iou(&self, frame: usize, predicted: &Mask) -> Option<f64> {
@@ -372,7 +473,8 @@ impl Truth {
     /// The frame with the lowest IoU, the earliest of several; none if all that is left is perfect.
     fn worst(&self, masks: &[Option<Mask>], annotated: &[usize]) -> Option<usize> {
         let candidates = (0..masks.len()).filter(|frame| !annotated.contains(frame));
-        let scored = candidates.filter_map(|frame| Some((frame, self.iou(frame, masks[frame].as_ref()?)?)));
+        let scored =
+            candidates.filter_map(|frame| Some((frame, self.iou(frame, masks[frame].as_ref()?)?)));
         let worst = scored.min_by(|a, b| a.1.total_cmp(&b.1));
         worst.filter(|&(_, iou)| iou < 1.0).map(|(frame, _)| frame)
     }

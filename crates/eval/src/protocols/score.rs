@@ -41,7 +41,11 @@ pub fn score_predictions(
         .map(|name| {
             let score = || {
                 let predicted = open_predicted(truth, predictions, name)?;
-                score_one(&*truth.open_named(name)?, &*predicted, (rules, void, missing))
+                score_one(
+                    &*truth.open_named(name)?,
+                    &*predicted,
+                    (rules, void, missing),
+                )
             };
             let score = score();
             done();
@@ -83,9 +87,14 @@ fn score_one(
     predicted: &dyn Sequence,
     (rules, void, missing): (Rules, Void, Missing),
 ) -> Result<SequenceScore> {
-    let by_name: HashMap<String, usize> =
-        (0..predicted.frame_count()).map(|frame| (predicted.frame_name(frame), frame)).collect();
-    let listed = if rules.use_list() { Some(truth.objects()?) } else { None };
+    let by_name: HashMap<String, usize> = (0..predicted.frame_count())
+        .map(|frame| (predicted.frame_name(frame), frame))
+        .collect();
+    let listed = if rules.use_list() {
+        Some(truth.objects()?)
+    } else {
+        None
+    };
     let scoring = Scoring {
         frames: truth.annotated_frames(),
         rules,
@@ -99,10 +108,17 @@ fn score_one(
             None => Ok(None),
         }
     };
-    score_sequence(truth.name(), scoring, |frame| annotation(truth, frame), prediction)
+    score_sequence(
+        truth.name(),
+        scoring,
+        |frame| annotation(truth, frame),
+        prediction,
+    )
 }
 
 /// What is annotated on a frame that is known to be annotated.
 pub(crate) fn annotation(truth: &dyn Sequence, frame: usize) -> Result<FrameAnnotation> {
-    Ok(truth.annotation(frame)?.unwrap_or_else(|| FrameAnnotation::from_masks((0, 0), Vec::new())))
+    Ok(truth
+        .annotation(frame)?
+        .unwrap_or_else(|| FrameAnnotation::from_masks((0, 0), Vec::new())))
 }

@@ -35,7 +35,10 @@ impl Vos<'_> {
     /// Frames that a tracker has to go through, for progress.
     pub fn frames(&self) -> usize {
         let frames = |name: &String| {
-            let count = self.data.open_named(name).map_or(0, |sequence| sequence.frame_count());
+            let count = self
+                .data
+                .open_named(name)
+                .map_or(0, |sequence| sequence.frame_count());
             count.min(self.max_frames.unwrap_or(usize::MAX))
         };
         self.names.par_iter().map(frames).sum()
@@ -86,8 +89,16 @@ impl Vos<'_> {
     ) -> Result<(SequenceScore, f64, usize)> {
         let sequence = self.data.open_named(name)?;
         let masklets = self.masklets(&*sequence, tracker, prompt, watch)?;
-        let tracked = masklets.frames.iter().filter(|masks| !masks.is_empty()).count();
-        Ok((self.score(&*sequence, &masklets)?, masklets.seconds, tracked))
+        let tracked = masklets
+            .frames
+            .iter()
+            .filter(|masks| !masks.is_empty())
+            .count();
+        Ok((
+            self.score(&*sequence, &masklets)?,
+            masklets.seconds,
+            tracked,
+        ))
     }
 
     /// The predictions of a method on a sequence, from an earlier run if they are kept.
@@ -120,8 +131,14 @@ impl Vos<'_> {
 
     fn score(&self, sequence: &dyn Sequence, masklets: &Masklets) -> Result<SequenceScore> {
         let annotated = sequence.annotated_frames().iter().copied();
-        let frames: Vec<usize> = annotated.filter(|&frame| frame < masklets.frames.len()).collect();
-        let listed = if self.rules.use_list() { Some(sequence.objects()?) } else { None };
+        let frames: Vec<usize> = annotated
+            .filter(|&frame| frame < masklets.frames.len())
+            .collect();
+        let listed = if self.rules.use_list() {
+            Some(sequence.objects()?)
+        } else {
+            None
+        };
         let scoring = Scoring {
             frames: &frames,
             rules: self.rules,
@@ -139,10 +156,13 @@ impl Vos<'_> {
 }
 
 /// What is predicted on a frame.
-pub(crate) fn predicted(masklets: &Masklets, frame: usize) -> Option<FrameAnnotation> {
+pub fn predicted(masklets: &Masklets, frame: usize) -> Option<FrameAnnotation> {
     let masks = masklets.frames.get(frame)?;
     let (_, first) = masks.first()?;
-    Some(FrameAnnotation::from_masks((first.width(), first.height()), masks.clone()))
+    Some(FrameAnnotation::from_masks(
+        (first.width(), first.height()),
+        masks.clone(),
+    ))
 }
 
 /// Everything of a task that a prediction depends on: the first picture stands for the video.

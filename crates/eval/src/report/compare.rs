@@ -58,7 +58,10 @@ pub fn compare(a: &Report, b: &Report) -> Result<Vec<Comparison>> {
     if a.protocol != b.protocol || a.data.layout != b.data.layout {
         return Err(Error::Incomparable(format!(
             "one is of {} on {} and the other of {} on {}",
-            a.protocol.title(), a.data.layout, b.protocol.title(), b.data.layout
+            a.protocol.title(),
+            a.data.layout,
+            b.protocol.title(),
+            b.data.layout
         )));
     }
     let mut comparisons = Vec::new();
@@ -72,7 +75,9 @@ pub fn compare(a: &Report, b: &Report) -> Result<Vec<Comparison>> {
         }
     }
     if comparisons.is_empty() {
-        return Err(Error::Incomparable("no prompt with a sequence in common is in both".to_owned()));
+        return Err(Error::Incomparable(
+            "no prompt with a sequence in common is in both".to_owned(),
+        ));
     }
     Ok(comparisons)
 }
@@ -95,12 +100,19 @@ fn compare_rows(a: &Row, b: &Row) -> Option<Comparison> {
     }
     let mean = |value: fn(&UnitComparison) -> f64| {
         let weights: usize = units.iter().map(|unit| unit.weight).sum();
-        units.iter().map(|unit| unit.weight as f64 * value(unit)).sum::<f64>() / weights as f64
+        units
+            .iter()
+            .map(|unit| unit.weight as f64 * value(unit))
+            .sum::<f64>()
+            / weights as f64
     };
     let (mean_a, mean_b) = (mean(|unit| unit.a), mean(|unit| unit.b));
     let interval = bootstrap(&units);
     let in_one = |own: &Row, other: &Row| -> Vec<String> {
-        let missing = own.units.iter().filter(|unit| find(&other.units, &unit.name).is_none());
+        let missing = own
+            .units
+            .iter()
+            .filter(|unit| find(&other.units, &unit.name).is_none());
         missing.map(|unit| unit.name.clone()).collect()
     };
     units.sort_by(|x, y| (x.b - x.a).total_cmp(&(y.b - y.a)));
@@ -108,7 +120,10 @@ fn compare_rows(a: &Row, b: &Row) -> Option<Comparison> {
         method_a: a.method.clone(),
         method_b: b.method.clone(),
         prompt: a.prompt.clone(),
-        measure: a.metrics.first().map_or_else(String::new, |metric| metric.name.clone()),
+        measure: a
+            .metrics
+            .first()
+            .map_or_else(String::new, |metric| metric.name.clone()),
         a: mean_a,
         b: mean_b,
         difference: mean_b - mean_a,
@@ -157,22 +172,50 @@ impl Comparison {
         };
         let mut text = format!(
             "{methods}, {}: {} {:.1} → {:.1}, difference {:+.2} [{low:+.2}, {high:+.2}] over {} ({verdict})\n",
-            self.prompt, self.measure, self.a, self.b, self.difference, self.units.len()
+            self.prompt,
+            self.measure,
+            self.a,
+            self.b,
+            self.difference,
+            self.units.len()
         );
         let lost = self.units.iter().filter(|unit| unit.b < unit.a).take(most);
-        let won = self.units.iter().rev().filter(|unit| unit.b > unit.a).take(most);
+        let won = self
+            .units
+            .iter()
+            .rev()
+            .filter(|unit| unit.b > unit.a)
+            .take(most);
         let row = |unit: &UnitComparison| {
             let change = format!("{:+.1}", unit.b - unit.a);
-            vec![unit.name.clone(), format!("{:.1}", unit.a), format!("{:.1}", unit.b), change]
+            vec![
+                unit.name.clone(),
+                format!("{:.1}", unit.a),
+                format!("{:.1}", unit.b),
+                change,
+            ]
         };
-        for (name, units) in [("worse", lost.map(row).collect::<Vec<_>>()), ("better", won.map(row).collect())] {
+        for (name, units) in [
+            ("worse", lost.map(row).collect::<Vec<_>>()),
+            ("better", won.map(row).collect()),
+        ] {
             if !units.is_empty() {
                 let head = [name, "A", "B", "change"].map(str::to_owned).to_vec();
-                text.push_str(&Table { head, rows: units, words: 1 }.to_text());
+                text.push_str(
+                    &Table {
+                        head,
+                        rows: units,
+                        words: 1,
+                    }
+                    .to_text(),
+                );
             }
         }
         if !self.unpaired.is_empty() {
-            text.push_str(&format!("only in one report, left out: {}\n", self.unpaired.join(", ")));
+            text.push_str(&format!(
+                "only in one report, left out: {}\n",
+                self.unpaired.join(", ")
+            ));
         }
         text
     }

@@ -21,20 +21,33 @@ impl Report {
             "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'><title>{}</title><style>{STYLE}</style><main>",
             escaped(&title)
         );
-        let _ = write!(page, "<h1>{}</h1><p class=lead>{}</p>", escaped(&self.data.name), self.protocol.title());
+        let _ = write!(
+            page,
+            "<h1>{}</h1><p class=lead>{}</p>",
+            escaped(&self.data.name),
+            self.protocol.title()
+        );
         page.push_str(&self.facts());
         page.push_str(&self.failures_html());
         page.push_str("<h2>Results</h2>");
         page.push_str(&self.table_html(quoted));
         let drawing = curves(self, self.curve_axis());
         if !drawing.is_empty() {
-            let _ = write!(page, "<h2>{} as interaction goes on</h2>{drawing}", escaped(self.main_measure()));
+            let _ = write!(
+                page,
+                "<h2>{} as interaction goes on</h2>{drawing}",
+                escaped(self.main_measure())
+            );
         }
         for (number, row) in self.rows.iter().enumerate() {
             page.push_str(&self.row_html(number, row, strips));
         }
         page.push_str(&self.speed_html());
-        let _ = write!(page, "<footer>masklet {}</footer></main></html>", escaped(&self.version));
+        let _ = write!(
+            page,
+            "<footer>masklet {}</footer></main></html>",
+            escaped(&self.version)
+        );
         page
     }
 
@@ -49,9 +62,16 @@ impl Report {
     fn facts(&self) -> String {
         let model = self.model.as_ref().map(|model| {
             let hash: String = model.sha256.chars().take(12).collect();
-            format!("{} from {} (SHA-256 {hash}…), {}", model.name, model.weights, model.precision)
+            format!(
+                "{} from {} (SHA-256 {hash}…), {}",
+                model.name, model.weights, model.precision
+            )
         });
-        let unit = if self.protocol == Protocol::Image { "images" } else { "sequences" };
+        let unit = if self.protocol == Protocol::Image {
+            "images"
+        } else {
+            "sequences"
+        };
         let data = format!("{}, {} {unit}", self.data.layout, self.data.units);
         let facts = [
             ("Data", Some(data)),
@@ -74,7 +94,12 @@ impl Report {
         }
         let mut html = String::from("<div class=failures><h2>Not evaluated</h2><ul>");
         for failure in &self.failures {
-            let _ = write!(html, "<li><b>{}</b>: {}", escaped(&failure.name), escaped(&failure.message));
+            let _ = write!(
+                html,
+                "<li><b>{}</b>: {}",
+                escaped(&failure.name),
+                escaped(&failure.message)
+            );
         }
         html + "</ul></div>"
     }
@@ -98,23 +123,40 @@ impl Report {
                 let _ = write!(html, "<td class='{class}'>{}", escaped(cell));
             }
         }
-        html.push_str("</table></div><p class=note>Per cent where not said otherwise. Baselines in grey.");
+        html.push_str(
+            "</table></div><p class=note>Per cent where not said otherwise. Baselines in grey.",
+        );
         if let Some(first) = quoted.first() {
-            let _ = write!(html, " Rows in italics are quoted, not measured here: {}.", escaped(first.source));
+            let _ = write!(
+                html,
+                " Rows in italics are quoted, not measured here: {}.",
+                escaped(first.source)
+            );
         }
         html + "</p>"
     }
 
     fn row_html(&self, number: usize, row: &Row, strips: &[Strip]) -> String {
-        let open = if row.baseline { " class=baseline" } else { " open" };
+        let open = if row.baseline {
+            " class=baseline"
+        } else {
+            " open"
+        };
         let units = row.worst_first();
         let mut html = format!(
             "<details{open}><summary><h2>{} <small>{}</small></h2></summary>{}",
-            escaped(&row.method), escaped(&row.prompt), bars(&units, MOST_BARS)
+            escaped(&row.method),
+            escaped(&row.prompt),
+            bars(&units, MOST_BARS)
         );
         for unit in units {
             for note in &unit.notes {
-                let _ = write!(html, "<p class=note>{}: {}</p>", escaped(&unit.name), escaped(note));
+                let _ = write!(
+                    html,
+                    "<p class=note>{}: {}</p>",
+                    escaped(&unit.name),
+                    escaped(note)
+                );
             }
         }
         let mine: Vec<&Strip> = strips.iter().filter(|strip| strip.row == number).collect();
@@ -131,16 +173,27 @@ impl Report {
         if self.speed.is_empty() {
             return String::new();
         }
-        let mut html = String::from("<h2>Speed</h2><p class=note>By masklet bench.</p><div class=scroll><table><tr><th class=words>model<th class=words>precision<th>threads<th>frames/s<th>s a frame<th>s to encode");
+        let mut html = String::from(
+            "<h2>Speed</h2><p class=note>By masklet bench.</p><div class=scroll><table><tr><th class=words>model<th class=words>precision<th>threads<th>frames/s<th>s a frame<th>s to encode",
+        );
         for result in &self.speed {
             let text = |key: &str| result[key].as_str().unwrap_or("–").to_owned();
-            let number = |key: &str| result[key].as_f64().map_or("–".to_owned(), |value| format!("{value:.3}"));
+            let number = |key: &str| {
+                result[key]
+                    .as_f64()
+                    .map_or("–".to_owned(), |value| format!("{value:.3}"))
+            };
             let _ = write!(
                 html,
                 "<tr><td class=words>{}<td class=words>{}<td>{}<td>{}<td>{}<td>{}",
-                escaped(&text("model")), escaped(&text("precision")),
-                result["threads"].as_u64().map_or("–".to_owned(), |threads| threads.to_string()),
-                number("frames_per_second"), number("frame_s"), number("encode_s")
+                escaped(&text("model")),
+                escaped(&text("precision")),
+                result["threads"]
+                    .as_u64()
+                    .map_or("–".to_owned(), |threads| threads.to_string()),
+                number("frames_per_second"),
+                number("frame_s"),
+                number("encode_s")
             );
         }
         html + "</table></div>"
@@ -148,17 +201,29 @@ impl Report {
 }
 
 fn strip_html(strip: &Strip, row: &Row) -> String {
-    let score = row.units.iter().find(|unit| unit.name == strip.unit).map(|unit| unit.score);
+    let score = row
+        .units
+        .iter()
+        .find(|unit| unit.name == strip.unit)
+        .map(|unit| unit.score);
     let score = score.map_or(String::new(), |score| format!(" <span>{score:.1}</span>"));
-    let mut html = format!("<section class=strip><h4>{}{score}</h4><div class=frames>", escaped(&strip.unit));
+    let mut html = format!(
+        "<section class=strip><h4>{}{score}</h4><div class=frames>",
+        escaped(&strip.unit)
+    );
     for frame in &strip.frames {
         let image = |bytes: &[u8], what: &str| {
-            format!("<img loading=lazy alt='{what}' src='data:image/jpeg;base64,{}'>", BASE64.encode(bytes))
+            format!(
+                "<img loading=lazy alt='{what}' src='data:image/jpeg;base64,{}'>",
+                BASE64.encode(bytes)
+            )
         };
         let _ = write!(
             html,
             "<figure>{}{}<figcaption>{}</figcaption></figure>",
-            image(&frame.truth, "truth"), image(&frame.predicted, "prediction"), escaped(&frame.caption)
+            image(&frame.truth, "truth"),
+            image(&frame.predicted, "prediction"),
+            escaped(&frame.caption)
         );
     }
     html + "</div></section>"

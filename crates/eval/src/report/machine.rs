@@ -25,7 +25,10 @@ impl Machine {
 
     /// One line.
     pub fn sentence(&self) -> String {
-        format!("{}, {} threads, {}", self.processor, self.threads, self.system)
+        format!(
+            "{}, {} threads, {}",
+            self.processor, self.threads, self.system
+        )
     }
 }
 

@@ -12,7 +12,11 @@ impl Report {
     /// The report as Markdown: what was done, the table, and the worst sequences of each row.
     pub fn to_markdown(&self, quoted: &[Quoted]) -> String {
         let mut text = format!("# {}: {}\n\n", self.data.name, self.protocol.title());
-        let _ = writeln!(text, "- Data: {}, {} to be evaluated", self.data.layout, self.data.units);
+        let _ = writeln!(
+            text,
+            "- Data: {}, {} to be evaluated",
+            self.data.layout, self.data.units
+        );
         if let Some(model) = &self.model {
             let _ = writeln!(
                 text,
@@ -25,7 +29,11 @@ impl Report {
         let _ = writeln!(text, "- masklet {}\n", self.version);
         text.push_str(&Table::of_methods(self, quoted).to_markdown());
         if let Some(first) = quoted.first() {
-            let _ = writeln!(text, "\nQuoted rows were not measured here: {}.", first.source);
+            let _ = writeln!(
+                text,
+                "\nQuoted rows were not measured here: {}.",
+                first.source
+            );
         }
         if !self.failures.is_empty() {
             text.push_str("\n## Not evaluated\n\n");
@@ -47,7 +55,9 @@ fn units(row: &Row) -> String {
     };
     let main = row.metrics.first().map_or("score", |metric| &metric.name);
     let others = first.metrics.iter().map(|metric| metric.name.clone());
-    let head = ["worst first".to_owned(), main.to_owned()].into_iter().chain(others);
+    let head = ["worst first".to_owned(), main.to_owned()]
+        .into_iter()
+        .chain(others);
     let table = Table {
         head: head.collect(),
         rows: units
@@ -55,10 +65,18 @@ fn units(row: &Row) -> String {
             .take(MOST_UNITS)
             .map(|unit| {
                 let others = unit.metrics.iter().map(|metric| number(Some(metric.value)));
-                [unit.name.clone(), number(Some(unit.score))].into_iter().chain(others).collect()
+                [unit.name.clone(), number(Some(unit.score))]
+                    .into_iter()
+                    .chain(others)
+                    .collect()
             })
             .collect(),
         words: 1,
     };
-    format!("\n## {}, {}\n\n{}", row.method, row.prompt, table.to_markdown())
+    format!(
+        "\n## {}, {}\n\n{}",
+        row.method,
+        row.prompt,
+        table.to_markdown()
+    )
 }

@@ -39,7 +39,10 @@ pub struct StripFrame {
 pub fn frames_to_show(unit: &Unit) -> Vec<(usize, f64)> {
     let mut scores: std::collections::BTreeMap<usize, Vec<f64>> = std::collections::BTreeMap::new();
     for frame in unit.objects.iter().flat_map(|object| &object.frames) {
-        scores.entry(frame.frame).or_default().push((frame.j + frame.f) * 50.0);
+        scores
+            .entry(frame.frame)
+            .or_default()
+            .push((frame.j + frame.f) * 50.0);
     }
     let all: Vec<(usize, f64)> = scores
         .into_iter()
@@ -48,8 +51,12 @@ pub fn frames_to_show(unit: &Unit) -> Vec<(usize, f64)> {
     if all.len() <= FRAMES {
         return all;
     }
-    let mut chosen: Vec<usize> = (0..FRAMES).map(|at| at * (all.len() - 1) / (FRAMES - 1)).collect();
-    let worst = (0..all.len()).min_by(|&a, &b| all[a].1.total_cmp(&all[b].1)).unwrap_or(0);
+    let mut chosen: Vec<usize> = (0..FRAMES)
+        .map(|at| at * (all.len() - 1) / (FRAMES - 1))
+        .collect();
+    let worst = (0..all.len())
+        .min_by(|&a, &b| all[a].1.total_cmp(&all[b].1))
+        .unwrap_or(0);
     if let Some(nearest) = chosen.iter_mut().min_by_key(|at| at.abs_diff(worst)) {
         *nearest = worst;
     }
@@ -83,7 +90,12 @@ impl StripFrame {
     ///
     /// # Errors
     /// If masks and picture differ in size.
-    pub fn segment(caption: String, picture: &RgbImage, truth: &Mask, predicted: &Mask) -> Result<Self> {
+    pub fn segment(
+        caption: String,
+        picture: &RgbImage,
+        truth: &Mask,
+        predicted: &Mask,
+    ) -> Result<Self> {
         Ok(Self {
             caption,
             truth: drawn(picture, &[(1, truth.clone())])?,
@@ -94,7 +106,11 @@ impl StripFrame {
 
 fn masks_of(annotation: &FrameAnnotation) -> Vec<(u32, Mask)> {
     let mask = |id: u32| Some((id, annotation.mask(id)?));
-    annotation.object_ids().into_iter().filter_map(mask).collect()
+    annotation
+        .object_ids()
+        .into_iter()
+        .filter_map(mask)
+        .collect()
 }
 
 fn drawn(picture: &RgbImage, masks: &[(u32, Mask)]) -> Result<Vec<u8>> {
@@ -106,7 +122,11 @@ fn drawn(picture: &RgbImage, masks: &[(u32, Mask)]) -> Result<Vec<u8>> {
         .collect();
     let objects: Vec<OverlayObject<'_>> = masks
         .iter()
-        .map(|(id, mask)| OverlayObject { id: *id, mask: Some(mask), prompts: &[] })
+        .map(|(id, mask)| OverlayObject {
+            id: *id,
+            mask: Some(mask),
+            prompts: &[],
+        })
         .collect();
     Ok(draw_overlay(&small, &objects)?.to_jpeg(QUALITY)?)
 }
@@ -120,7 +140,8 @@ fn smaller(picture: &RgbImage, factor: u32) -> Result<RgbImage> {
         for x in 0..width as usize {
             for channel in 0..3 {
                 let mut sum = 0u32;
-                let rows = (y * step..(y + 1) * step).take_while(|&y| y < picture.height() as usize);
+                let rows =
+                    (y * step..(y + 1) * step).take_while(|&y| y < picture.height() as usize);
                 let mut count = 0;
                 for v in rows {
                     for u in x * step..(x + 1) * step {
@@ -138,5 +159,7 @@ fn smaller(picture: &RgbImage, factor: u32) -> Result<RgbImage> {
 /// The middle pixel of each block.
 fn smaller_mask(mask: &Mask, (width, height): (u32, u32), factor: u32) -> Mask {
     let middle = factor / 2;
-    Mask::from_fn(width, height, |x, y| mask.contains(x * factor + middle, y * factor + middle))
+    Mask::from_fn(width, height, |x, y| {
+        mask.contains(x * factor + middle, y * factor + middle)
+    })
 }

@@ -20,7 +20,11 @@ const LINES: [(&str, &str); 6] = [
 
 /// The main measure over the number of annotated frames or clicks; empty if no row has a curve.
 pub(super) fn curves(report: &Report, axis: &str) -> String {
-    let rows: Vec<&Row> = report.rows.iter().filter(|row| row.curve.len() > 1).collect();
+    let rows: Vec<&Row> = report
+        .rows
+        .iter()
+        .filter(|row| row.curve.len() > 1)
+        .collect();
     let points = || rows.iter().flat_map(|row| &row.curve);
     let Some(most) = points().map(|point| point.annotated).max() else {
         return String::new();
@@ -36,36 +40,70 @@ pub(super) fn curves(report: &Report, axis: &str) -> String {
     );
     for score in [0.0, 20.0, 40.0, 60.0, 80.0, 100.0] {
         let (at, end) = (y(score), WIDTH - right);
-        let _ = write!(svg, "<line class=grid x1={left} x2={end} y1={at:.1} y2={at:.1} />");
-        let _ = write!(svg, "<text x={} y={:.1} text-anchor=end>{score:.0}</text>", left - 7.0, at + 4.0);
+        let _ = write!(
+            svg,
+            "<line class=grid x1={left} x2={end} y1={at:.1} y2={at:.1} />"
+        );
+        let _ = write!(
+            svg,
+            "<text x={} y={:.1} text-anchor=end>{score:.0}</text>",
+            left - 7.0,
+            at + 4.0
+        );
     }
     let mut ticks: Vec<usize> = points().map(|point| point.annotated).collect();
     ticks.sort_unstable();
     ticks.dedup();
     for tick in ticks {
-        let _ = write!(svg, "<text x={:.1} y={} text-anchor=middle>{tick}</text>", x(tick), HEIGHT - bottom + 18.0);
+        let _ = write!(
+            svg,
+            "<text x={:.1} y={} text-anchor=middle>{tick}</text>",
+            x(tick),
+            HEIGHT - bottom + 18.0
+        );
     }
-    let _ = write!(svg, "<text x={:.1} y={} text-anchor=middle>{axis}</text>", (left + WIDTH - right) / 2.0, HEIGHT - 4.0);
-    let mut labels = spread(&rows.iter().map(|row| y(row.curve[row.curve.len() - 1].score)).collect::<Vec<_>>());
+    let _ = write!(
+        svg,
+        "<text x={:.1} y={} text-anchor=middle>{axis}</text>",
+        (left + WIDTH - right) / 2.0,
+        HEIGHT - 4.0
+    );
+    let mut labels = spread(
+        &rows
+            .iter()
+            .map(|row| y(row.curve[row.curve.len() - 1].score))
+            .collect::<Vec<_>>(),
+    );
     for (row, (colour, dashes)) in rows.iter().zip(LINES.iter().cycle()) {
         let line: Vec<String> = row
             .curve
             .iter()
             .map(|point| format!("{:.1},{:.1}", x(point.annotated), y(point.score)))
             .collect();
-        let _ = write!(svg, "<polyline fill=none stroke='{colour}' stroke-width=2.5 stroke-dasharray='{dashes}' points='{}' />", line.join(" "));
+        let _ = write!(
+            svg,
+            "<polyline fill=none stroke='{colour}' stroke-width=2.5 stroke-dasharray='{dashes}' points='{}' />",
+            line.join(" ")
+        );
         for point in &row.curve {
             let _ = write!(
                 svg,
                 "<circle cx={:.1} cy={:.1} r=3.5 fill='{colour}'><title>{:.1} with {} annotated, {:.1} clicks, {:.1} s an object</title></circle>",
-                x(point.annotated), y(point.score), point.score, point.annotated, point.clicks, point.seconds
+                x(point.annotated),
+                y(point.score),
+                point.score,
+                point.annotated,
+                point.clicks,
+                point.seconds
             );
         }
         let label = format!("{}, {}", row.method, row.prompt);
         let _ = write!(
             svg,
             "<text x={:.1} y={:.1} style='fill:{colour}'>{}</text>",
-            WIDTH - right + 8.0, labels.remove(0) + 4.0, escaped(&shortened(&label))
+            WIDTH - right + 8.0,
+            labels.remove(0) + 4.0,
+            escaped(&shortened(&label))
         );
     }
     svg + "</svg>"
@@ -99,17 +137,27 @@ fn shortened(text: &str) -> String {
 pub(super) fn bars(units: &[&Unit], most: usize) -> String {
     let mut html = String::from("<div class=bars>");
     for unit in units.iter().take(most) {
-        let details: Vec<String> =
-            unit.metrics.iter().map(|metric| format!("{} {:.1}", metric.name, metric.value)).collect();
+        let details: Vec<String> = unit
+            .metrics
+            .iter()
+            .map(|metric| format!("{} {:.1}", metric.name, metric.value))
+            .collect();
         let _ = write!(
             html,
             "<span class=name>{}</span><span class=track title='{}'><span class=bar style='width:{:.1}%'></span></span><span class=value>{:.1}</span>",
-            escaped(&unit.name), escaped(&details.join(", ")), unit.score.clamp(0.0, 100.0), unit.score
+            escaped(&unit.name),
+            escaped(&details.join(", ")),
+            unit.score.clamp(0.0, 100.0),
+            unit.score
         );
     }
     html.push_str("</div>");
     if units.len() > most {
-        let _ = write!(html, "<p class=note>and {} better ones, in report.json</p>", units.len() - most);
+        let _ = write!(
+            html,
+            "<p class=note>and {} better ones, in report.json</p>",
+            units.len() - most
+        );
     }
     html
 }

@@ -23,15 +23,26 @@ impl Table {
         let head = ["method", "prompt"].map(str::to_owned).into_iter();
         let cells = |row: &Row| {
             let values = names.iter().map(|name| number(row.metric(name)));
-            [row.method.clone(), row.prompt.clone()].into_iter().chain(values).collect()
+            [row.method.clone(), row.prompt.clone()]
+                .into_iter()
+                .chain(values)
+                .collect()
         };
         let quote = |quoted: &Quoted| {
             let value = |name: &String| number((name == "J&F").then_some(quoted.jf));
-            let words = [format!("{} (quoted)", quoted.method), quoted.prompt.to_owned()];
+            let words = [
+                format!("{} (quoted)", quoted.method),
+                quoted.prompt.to_owned(),
+            ];
             words.into_iter().chain(names.iter().map(value)).collect()
         };
         Self {
-            rows: report.rows.iter().map(cells).chain(quoted.iter().map(quote)).collect(),
+            rows: report
+                .rows
+                .iter()
+                .map(cells)
+                .chain(quoted.iter().map(quote))
+                .collect(),
             head: head.chain(names.iter().cloned()).collect(),
             words: 2,
         }
@@ -42,7 +53,10 @@ impl Table {
         let widths: Vec<usize> = (0..self.head.len())
             .map(|column| {
                 let cells = std::iter::once(&self.head).chain(&self.rows);
-                cells.map(|row| row[column].chars().count()).max().unwrap_or(0)
+                cells
+                    .map(|row| row[column].chars().count())
+                    .max()
+                    .unwrap_or(0)
             })
             .collect();
         let mut text = String::new();
@@ -69,7 +83,10 @@ impl Table {
             .map(|column| if column < self.words { "---" } else { "---:" }.to_owned())
             .collect();
         let rows = self.rows.iter().map(|row| line(row));
-        [line(&self.head), line(&rule)].into_iter().chain(rows).collect()
+        [line(&self.head), line(&rule)]
+            .into_iter()
+            .chain(rows)
+            .collect()
     }
 }
 

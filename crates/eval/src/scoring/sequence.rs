@@ -109,7 +109,13 @@ pub fn score_sequence(
     truth: impl Fn(usize) -> Result<FrameAnnotation> + Sync,
     predicted: impl Fn(usize) -> Result<Option<FrameAnnotation>> + Sync,
 ) -> Result<SequenceScore> {
-    let Scoring { frames, rules, void, missing, listed } = scoring;
+    let Scoring {
+        frames,
+        rules,
+        void,
+        missing,
+        listed,
+    } = scoring;
     let pairs: Vec<FramePair> = frames
         .par_iter()
         .map(|&frame| {
@@ -202,7 +208,8 @@ impl FramePair {
             let mask = there.then(|| annotation.mask(id)).flatten();
             let (width, height) = annotation.dimensions();
             let bits = mask.map_or_else(|| BitMask::empty(width, height), |mask| (&mask).into());
-            void.as_ref().map_or(bits.clone(), |void| bits.without(void))
+            void.as_ref()
+                .map_or(bits.clone(), |void| bits.without(void))
         };
         let score = |id: u32| {
             let (present, found) = (present.contains(&id), found.contains(&id));
@@ -222,11 +229,15 @@ impl FramePair {
     }
 
     fn is_annotated(&self, id: u32) -> bool {
-        self.annotated.as_ref().is_none_or(|known| known.contains(&id))
+        self.annotated
+            .as_ref()
+            .is_none_or(|known| known.contains(&id))
     }
 
     fn is_predicted(&self, id: u32) -> bool {
-        self.predicted.as_ref().is_none_or(|known| known.contains(&id))
+        self.predicted
+            .as_ref()
+            .is_none_or(|known| known.contains(&id))
     }
 
     fn has(&self, id: u32, which: impl Fn(&PairScore) -> bool) -> bool {
@@ -236,7 +247,9 @@ impl FramePair {
 
 /// The objects of which an annotation speaks; `None` if it speaks of all.
 fn spoken_of(annotation: &FrameAnnotation) -> Option<BTreeSet<u32>> {
-    annotation.annotated_ids().map(|ids| ids.into_iter().collect())
+    annotation
+        .annotated_ids()
+        .map(|ids| ids.into_iter().collect())
 }
 
 /// A sequence's frames in order.
@@ -253,7 +266,10 @@ impl Timeline<'_> {
     fn objects(&self, rules: Rules) -> Vec<u32> {
         let present = |pairs: &[FramePair]| -> BTreeSet<u32> {
             let objects = pairs.iter().flat_map(|pair| &pair.objects);
-            objects.filter(|(_, score)| score.present).map(|(&id, _)| id).collect()
+            objects
+                .filter(|(_, score)| score.present)
+                .map(|(&id, _)| id)
+                .collect()
         };
         match (rules, self.listed) {
             (Rules::Davis, _) => {
@@ -320,15 +336,31 @@ impl Timeline<'_> {
         let frames: Vec<FrameScore> = positions
             .iter()
             .map(|&position| {
-                let PairScore { j, f, present, predicted } =
-                    self.pairs[position].objects.get(&id).copied().unwrap_or(ABSENT);
-                FrameScore { frame: self.frames[position], j, f, present, predicted }
+                let PairScore {
+                    j,
+                    f,
+                    present,
+                    predicted,
+                } = self.pairs[position]
+                    .objects
+                    .get(&id)
+                    .copied()
+                    .unwrap_or(ABSENT);
+                FrameScore {
+                    frame: self.frames[position],
+                    j,
+                    f,
+                    present,
+                    predicted,
+                }
             })
             .collect();
         let over = |value: fn(&FrameScore) -> f64| {
             Statistics::over(&frames.iter().map(value).collect::<Vec<_>>())
         };
-        let agreeing = frames.iter().filter(|frame| frame.present == frame.predicted);
+        let agreeing = frames
+            .iter()
+            .filter(|frame| frame.present == frame.predicted);
         let known = self.listed.unwrap_or_default().iter();
         Ok(ObjectScore {
             id,

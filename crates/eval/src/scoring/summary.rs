@@ -46,8 +46,10 @@ pub struct SeenUnseen {
 impl Summary {
     /// Over sequences; `seen` are the categories that occur in training, if they are known.
     pub fn over(sequences: &[SequenceScore], seen: Option<&BTreeSet<String>>) -> Self {
-        let objects: Vec<&ObjectScore> =
-            sequences.iter().flat_map(|sequence| &sequence.objects).collect();
+        let objects: Vec<&ObjectScore> = sequences
+            .iter()
+            .flat_map(|sequence| &sequence.objects)
+            .collect();
         let j = Statistics::averaged(objects.iter().map(|object| &object.j));
         let f = Statistics::averaged(objects.iter().map(|object| &object.f));
         Self {
@@ -71,7 +73,9 @@ impl SeenUnseen {
             return None;
         }
         let of = |wanted: bool, value: fn(&ObjectScore) -> f64| {
-            let chosen = objects.iter().filter(|object| is_seen(object) == Some(wanted));
+            let chosen = objects
+                .iter()
+                .filter(|object| is_seen(object) == Some(wanted));
             mean(chosen.map(|object| value(object)))
         };
         let split = Self {

@@ -5,14 +5,16 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, anyhow};
 use masklet::{Model, Precision};
-use masklet_data::{DataError, Dataset, FrameAnnotation, Layout, ReadOptions, Sequence, VideoDataset};
+use masklet_data::{
+    DataError, Dataset, FrameAnnotation, Layout, ReadOptions, Sequence, VideoDataset,
+};
 use masklet_eval::Error;
 use masklet_eval::cache::{Cache, file_digest};
 use masklet_eval::methods::{ModelIdentity, Watch};
 use masklet_eval::protocols::SequenceFailure;
 use masklet_eval::report::{
-    DataDescription, FORMAT, Machine, ModelDescription, Protocol, Quoted, Report, Row, Strip, StripFrame, Table, Unit,
-    frames_to_show, quoted,
+    DataDescription, FORMAT, Machine, ModelDescription, Protocol, Quoted, Report, Row, Strip,
+    StripFrame, Table, Unit, frames_to_show, quoted,
 };
 use masklet_eval::scoring::Rules;
 use masklet_media::atomic;
@@ -170,8 +172,16 @@ pub(super) fn model_of(args: &ModelArgs) -> Result<Option<ModelOfReport>, Failur
         .to_owned(),
         config,
     };
-    let weights = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Some(ModelOfReport { model, identity, weights }))
+    let weights = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    Ok(Some(ModelOfReport {
+        model,
+        identity,
+        weights,
+    }))
 }
 
 /// Where reports go, and what they show.
@@ -241,11 +251,16 @@ impl Reporting {
 
     fn speed(&self) -> Result<Vec<serde_json::Value>, Failure> {
         let read = |path: &PathBuf| {
-            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
             serde_json::from_str(&text)
                 .with_context(|| format!("{} is no result of masklet bench --json", path.display()))
         };
-        Ok(self.bench.iter().map(read).collect::<Result<_, anyhow::Error>>()?)
+        Ok(self
+            .bench
+            .iter()
+            .map(read)
+            .collect::<Result<_, anyhow::Error>>()?)
     }
 }
 
@@ -265,7 +280,10 @@ pub(super) fn with_progress(
         interrupted: &interrupt::requested,
     };
     let result = run(&watch);
-    progress.into_inner().unwrap_or_else(PoisonError::into_inner).finish();
+    progress
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
+        .finish();
     result
 }
 
@@ -280,15 +298,26 @@ pub(super) fn strip(
     let mut pictures = sequence.frames().ok();
     let mut frames = Vec::new();
     for (frame, score) in frames_to_show(unit) {
-        let Some(truth) = sequence.annotation(frame)? else { continue };
+        let Some(truth) = sequence.annotation(frame)? else {
+            continue;
+        };
         let picture = match &mut pictures {
             Some(source) => source.frame(frame)?,
             None => None,
         };
         let caption = format!("frame {} · {score:.1}", sequence.frame_name(frame));
-        frames.push(StripFrame::draw(caption, picture, &truth, predicted(frame)?.as_ref())?);
+        frames.push(StripFrame::draw(
+            caption,
+            picture,
+            &truth,
+            predicted(frame)?.as_ref(),
+        )?);
     }
-    Ok(Strip { row, unit: unit.name.clone(), frames })
+    Ok(Strip {
+        row,
+        unit: unit.name.clone(),
+        frames,
+    })
 }
 
 /// Prints the report and writes it; fails if something could not be evaluated.
@@ -324,13 +353,25 @@ pub(super) fn finish(
     }
 }
 
-fn write(folder: &Path, report: &Report, strips: &[Strip], quoted: &[Quoted]) -> Result<(), Failure> {
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {}", folder.display()))?;
+fn write(
+    folder: &Path,
+    report: &Report,
+    strips: &[Strip],
+    quoted: &[Quoted],
+) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot create the folder {}", folder.display()))?;
     let mut json = serde_json::to_vec_pretty(report).context("cannot encode the report")?;
     json.push(b'\n');
     atomic::write(&folder.join("report.json"), &json)?;
-    atomic::write(&folder.join("report.md"), report.to_markdown(quoted).as_bytes())?;
-    atomic::write(&folder.join("report.html"), report.to_html(strips, quoted).as_bytes())?;
+    atomic::write(
+        &folder.join("report.md"),
+        report.to_markdown(quoted).as_bytes(),
+    )?;
+    atomic::write(
+        &folder.join("report.html"),
+        report.to_html(strips, quoted).as_bytes(),
+    )?;
     Ok(())
 }
 
@@ -349,7 +390,11 @@ pub(super) fn select(all: &[String], asked: &[String]) -> Result<Vec<String>, Fa
             )));
         }
     }
-    Ok(all.iter().filter(|name| asked.contains(name)).cloned().collect())
+    Ok(all
+        .iter()
+        .filter(|name| asked.contains(name))
+        .cloned()
+        .collect())
 }
 
 impl From<DataError> for Failure {

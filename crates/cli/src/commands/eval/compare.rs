@@ -41,6 +41,10 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
 }
 
 fn open(path: &Path) -> Result<Report, Failure> {
-    let file = if path.is_dir() { path.join("report.json") } else { path.to_owned() };
+    let file = if path.is_dir() {
+        path.join("report.json")
+    } else {
+        path.to_owned()
+    };
     Ok(Report::open(&file)?)
 }

@@ -8,9 +8,13 @@ use masklet_data::{Dataset, ImageDataset, ReadOptions};
 use masklet_eval::metrics::mean;
 use masklet_eval::prompts::Prompt;
 use masklet_eval::protocols::image::{ImageScore, Images, Segmenter};
-use masklet_eval::report::{CurvePoint, DataDescription, Metric, Protocol, Row, Strip, StripFrame, Unit};
+use masklet_eval::report::{
+    CurvePoint, DataDescription, Metric, Protocol, Row, Strip, StripFrame, Unit,
+};
 
-use super::common::{Baselines, Findings, ModelOfReport, Reporting, finish, model_of, with_progress};
+use super::common::{
+    Baselines, Findings, ModelOfReport, Reporting, finish, model_of, with_progress,
+};
 use crate::Global;
 use crate::failure::Failure;
 use crate::model_args::ModelArgs;
@@ -63,7 +67,11 @@ struct Source {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
-    let sources = args.data.iter().map(|path| args.open(path)).collect::<Result<Vec<_>, _>>()?;
+    let sources = args
+        .data
+        .iter()
+        .map(|path| args.open(path))
+        .collect::<Result<Vec<_>, _>>()?;
     let prompts = args.prompts();
     let model = model_of(&args.model)?;
     let segmenters = args.segmenters(model.as_ref())?;
@@ -87,7 +95,13 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
             }
             let rows = rows(segmenter, &prompts, &found);
             for (prompt, row) in rows {
-                strips.extend(strips_of(findings.rows.len(), prompt, &row, &found, args.reporting.strips)?);
+                strips.extend(strips_of(
+                    findings.rows.len(),
+                    prompt,
+                    &row,
+                    &found,
+                    args.reporting.strips,
+                )?);
                 findings.rows.push(row);
             }
         }
@@ -96,13 +110,22 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
     let mut description = DataDescription::new(&args.data[0], sources[0].data.layout(), total);
     description.name = names.join(" + ");
-    let report = args.reporting.report(Protocol::Image, description, RULES, model.as_ref(), findings)?;
+    let report = args.reporting.report(
+        Protocol::Image,
+        description,
+        RULES,
+        model.as_ref(),
+        findings,
+    )?;
     finish(&args.reporting, &report, &strips, &[], global)
 }
 
 impl Args {
     fn open(&self, path: &std::path::Path) -> Result<Source, Failure> {
-        let options = ReadOptions { split: self.split.clone(), ..ReadOptions::default() };
+        let options = ReadOptions {
+            split: self.split.clone(),
+            ..ReadOptions::default()
+        };
         let data = match masklet_data::open(path, &options)? {
             Dataset::Images(images) => images,
             Dataset::Videos(videos) => {
@@ -113,10 +136,17 @@ impl Args {
                 )));
             }
         };
-        let most = self.max_images.map_or(usize::MAX, |most| most as usize).min(data.len());
+        let most = self
+            .max_images
+            .map_or(usize::MAX, |most| most as usize)
+            .min(data.len());
         let indices = (0..most).map(|at| at * data.len() / most).collect();
         let name = DataDescription::new(path, data.layout(), most).name;
-        Ok(Source { name, data, indices })
+        Ok(Source {
+            name,
+            data,
+            indices,
+        })
     }
 
     fn prompts(&self) -> Vec<Prompt> {
@@ -124,7 +154,11 @@ impl Args {
         clicks.sort_unstable();
         clicks.dedup();
         let boxes = (!self.no_box).then_some(Prompt::Box);
-        clicks.into_iter().map(Prompt::Clicks).chain(boxes).collect()
+        clicks
+            .into_iter()
+            .map(Prompt::Clicks)
+            .chain(boxes)
+            .collect()
     }
 
     fn segmenters(&self, model: Option<&ModelOfReport>) -> Result<Vec<Segmenter>, Failure> {
@@ -139,7 +173,9 @@ impl Args {
             segmenters.push(Segmenter::Shapes);
         }
         if segmenters.is_empty() {
-            return Err(Failure::usage(anyhow!("there is nothing to evaluate: pass --weights FILE")));
+            return Err(Failure::usage(anyhow!(
+                "there is nothing to evaluate: pass --weights FILE"
+            )));
         }
         Ok(segmenters)
     }
@@ -150,7 +186,9 @@ type Found<'a> = (&'a Source, Images<'a>, Vec<ImageScore>);
 /// A row for each prompt; the last one with clicks has the curve.
 fn rows(segmenter: &Segmenter, prompts: &[Prompt], found: &[Found<'_>]) -> Vec<(Prompt, Row)> {
     let taken = prompts.iter().filter(|prompt| segmenter.takes(**prompt));
-    let mut rows: Vec<(Prompt, Row)> = taken.map(|&prompt| (prompt, row(segmenter, prompt, found))).collect();
+    let mut rows: Vec<(Prompt, Row)> = taken
+        .map(|&prompt| (prompt, row(segmenter, prompt, found)))
+        .collect();
     let point = |(prompt, row): &(Prompt, Row)| match prompt {
         Prompt::Clicks(count) => Some(CurvePoint {
             annotated: usize::from(*count),
@@ -161,7 +199,11 @@ fn rows(segmenter: &Segmenter, prompts: &[Prompt], found: &[Found<'_>]) -> Vec<(
         _ => None,
     };
     let curve: Vec<CurvePoint> = rows.iter().filter_map(point).collect();
-    if let Some((_, row)) = rows.iter_mut().rev().find(|(prompt, _)| matches!(prompt, Prompt::Clicks(_))) {
+    if let Some((_, row)) = rows
+        .iter_mut()
+        .rev()
+        .find(|(prompt, _)| matches!(prompt, Prompt::Clicks(_)))
+    {
         row.curve = curve;
     }
     rows
@@ -169,7 +211,9 @@ fn rows(segmenter: &Segmenter, prompts: &[Prompt], found: &[Found<'_>]) -> Vec<(
 
 fn mean_seconds(found: &[Found<'_>]) -> f64 {
     let images = found.iter().flat_map(|(.., scores)| scores);
-    mean(images.map(|image| (image.found.encode_seconds + image.found.prompt_seconds) / image.found.masks.len() as f64))
+    mean(images.map(|image| {
+        (image.found.encode_seconds + image.found.prompt_seconds) / image.found.masks.len() as f64
+    }))
 }
 
 fn row(segmenter: &Segmenter, prompt: Prompt, found: &[Found<'_>]) -> Row {
@@ -177,27 +221,43 @@ fn row(segmenter: &Segmenter, prompt: Prompt, found: &[Found<'_>]) -> Row {
     let by_source: Vec<(String, f64)> = found
         .iter()
         .map(|(source, _, scores)| {
-            let ious = scores.iter().filter_map(|score| score.ious.get(&key)).flatten();
+            let ious = scores
+                .iter()
+                .filter_map(|score| score.ious.get(&key))
+                .flatten();
             (source.name.clone(), mean(ious.copied()))
         })
         .collect();
-    let mut metrics = vec![Metric::percent("mIoU", mean(by_source.iter().map(|(_, miou)| *miou)))];
+    let mut metrics = vec![Metric::percent(
+        "mIoU",
+        mean(by_source.iter().map(|(_, miou)| *miou)),
+    )];
     if by_source.len() > 1 {
-        metrics.extend(by_source.iter().map(|(name, miou)| Metric::percent(&format!("mIoU {name}"), *miou)));
+        metrics.extend(
+            by_source
+                .iter()
+                .map(|(name, miou)| Metric::percent(&format!("mIoU {name}"), *miou)),
+        );
     }
     metrics.extend(speed(found));
     let several = found.len() > 1;
     let unit = |source: &Source, score: &ImageScore| {
         let ious = score.ious.get(&key)?;
         Some(Unit {
-            name: if several { format!("{}/{}", source.name, score.name) } else { score.name.clone() },
+            name: if several {
+                format!("{}/{}", source.name, score.name)
+            } else {
+                score.name.clone()
+            },
             score: mean(ious.iter().copied()) * 100.0,
             metrics: vec![Metric::new("segments", ious.len() as f64)],
             objects: Vec::new(),
             notes: Vec::new(),
         })
     };
-    let units = found.iter().flat_map(|(source, _, scores)| scores.iter().filter_map(|score| unit(source, score)));
+    let units = found
+        .iter()
+        .flat_map(|(source, _, scores)| scores.iter().filter_map(|score| unit(source, score)));
     Row {
         method: segmenter.name(),
         baseline: segmenter.is_baseline(),
@@ -224,18 +284,30 @@ fn speed(found: &[Found<'_>]) -> Vec<Metric> {
 }
 
 /// The worst segments of the worst images.
-fn strips_of(number: usize, prompt: Prompt, row: &Row, found: &[Found<'_>], most: usize) -> Result<Vec<Strip>, Failure> {
+fn strips_of(
+    number: usize,
+    prompt: Prompt,
+    row: &Row,
+    found: &[Found<'_>],
+    most: usize,
+) -> Result<Vec<Strip>, Failure> {
     let key = prompt.to_string();
     let mut names: BTreeMap<String, (&Images<'_>, &ImageScore)> = BTreeMap::new();
     for (source, images, scores) in found {
         for score in scores {
-            let name = if found.len() > 1 { format!("{}/{}", source.name, score.name) } else { score.name.clone() };
+            let name = if found.len() > 1 {
+                format!("{}/{}", source.name, score.name)
+            } else {
+                score.name.clone()
+            };
             names.insert(name, (images, score));
         }
     }
     let mut strips = Vec::new();
     for unit in row.worst_first().into_iter().take(most) {
-        let Some((images, score)) = names.get(&unit.name) else { continue };
+        let Some((images, score)) = names.get(&unit.name) else {
+            continue;
+        };
         let image = images.data.open(score.index)?;
         let picture = image.picture()?;
         let segments = images.segments(&image);
@@ -243,11 +315,22 @@ fn strips_of(number: usize, prompt: Prompt, row: &Row, found: &[Found<'_>], most
         worst.sort_by(|a, b| a.1.total_cmp(&b.1));
         let mut frames = Vec::new();
         for &(at, iou) in worst.iter().take(SHOWN_SEGMENTS) {
-            let Some(found) = score.found.masks[at].get(&key) else { continue };
+            let Some(found) = score.found.masks[at].get(&key) else {
+                continue;
+            };
             let caption = format!("IoU {:.1}", iou * 100.0);
-            frames.push(StripFrame::segment(caption, &picture, &segments[at].mask.decode(), &found.decode())?);
+            frames.push(StripFrame::segment(
+                caption,
+                &picture,
+                &segments[at].mask.decode(),
+                &found.decode(),
+            )?);
         }
-        strips.push(Strip { row: number, unit: unit.name.clone(), frames });
+        strips.push(Strip {
+            row: number,
+            unit: unit.name.clone(),
+            frames,
+        });
     }
     Ok(strips)
 }

@@ -7,7 +7,8 @@ use masklet_eval::report::{CurvePoint, Metric, Protocol, Row, Strip};
 use masklet_eval::scoring::{SequenceScore, Summary};
 
 use super::common::{
-    Baselines, Findings, ModelOfReport, Reporting, VideoArgs, finish, model_of, strip, with_progress,
+    Baselines, Findings, ModelOfReport, Reporting, VideoArgs, finish, model_of, strip,
+    with_progress,
 };
 use crate::Global;
 use crate::failure::Failure;
@@ -25,7 +26,13 @@ pub(super) struct Args {
     #[command(flatten)]
     video: VideoArgs,
     /// How the annotator goes through a video.
-    #[arg(long, value_enum, value_name = "MODES", value_delimiter = ',', default_value = "offline,online")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "MODES",
+        value_delimiter = ',',
+        default_value = "offline,online"
+    )]
     mode: Vec<ModeName>,
     /// Clicks on each annotated frame.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=20))]
@@ -104,7 +111,13 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         Ok(())
     })?;
     let description = args.video.describe(&*data, names.len());
-    let report = args.reporting.report(Protocol::Pvs, description, rules.sentence(), model.as_ref(), findings)?;
+    let report = args.reporting.report(
+        Protocol::Pvs,
+        description,
+        rules.sentence(),
+        model.as_ref(),
+        findings,
+    )?;
     finish(&args.reporting, &report, &strips, &[], global)
 }
 
@@ -122,7 +135,9 @@ impl Args {
             responders.push(Responder::CopiedMasks);
         }
         if responders.is_empty() {
-            return Err(Failure::usage(anyhow::anyhow!("there is nothing to evaluate: pass --weights FILE")));
+            return Err(Failure::usage(anyhow::anyhow!(
+                "there is nothing to evaluate: pass --weights FILE"
+            )));
         }
         Ok(responders)
     }
@@ -130,9 +145,16 @@ impl Args {
     fn row(&self, responder: &Responder, mode: Mode, sequences: &[PvsSequence]) -> Row {
         let rounds = usize::from(self.rounds);
         let scores = |round: usize| -> Vec<SequenceScore> {
-            sequences.iter().map(|sequence| sequence.scores[round].clone()).collect()
+            sequences
+                .iter()
+                .map(|sequence| sequence.scores[round].clone())
+                .collect()
         };
-        let costs = |round: usize| sequences.iter().flat_map(move |s| s.costs.iter().map(move |cost| cost.rounds[round]));
+        let costs = |round: usize| {
+            sequences
+                .iter()
+                .flat_map(move |s| s.costs.iter().map(move |cost| cost.rounds[round]))
+        };
         let curve: Vec<CurvePoint> = (0..rounds)
             .map(|round| CurvePoint {
                 annotated: round + 1,
@@ -144,8 +166,15 @@ impl Args {
             .collect();
         let last = scores(rounds - 1);
         let summary = Summary::over(&last, None);
-        let mut row = Row::of_sequences(&responder.name(), responder.is_baseline(), mode.name(), &summary, last);
-        row.metrics.splice(1.., self.effort_metrics(sequences, &curve));
+        let mut row = Row::of_sequences(
+            &responder.name(),
+            responder.is_baseline(),
+            mode.name(),
+            &summary,
+            last,
+        );
+        row.metrics
+            .splice(1.., self.effort_metrics(sequences, &curve));
         row.curve = curve;
         row
     }
@@ -153,7 +182,10 @@ impl Args {
     /// What it takes to reach the quality asked for. An object that never reaches it counts with
     /// all its clicks and seconds.
     fn effort_metrics(&self, sequences: &[PvsSequence], curve: &[CurvePoint]) -> Vec<Metric> {
-        let needed: Vec<(bool, usize, f64)> = sequences.iter().flat_map(|sequence| self.needed(sequence)).collect();
+        let needed: Vec<(bool, usize, f64)> = sequences
+            .iter()
+            .flat_map(|sequence| self.needed(sequence))
+            .collect();
         let quality = self.quality;
         let reached = needed.iter().filter(|(reached, ..)| *reached).count();
         let mut metrics = Vec::new();
@@ -162,9 +194,18 @@ impl Args {
         }
         if !needed.is_empty() {
             metrics.extend([
-                Metric::percent(&format!("objects at {quality}"), reached as f64 / needed.len() as f64),
-                Metric::new(&format!("clicks to {quality}"), mean(needed.iter().map(|(_, clicks, _)| *clicks as f64))),
-                Metric::new(&format!("seconds to {quality}"), mean(needed.iter().map(|(.., seconds)| *seconds))),
+                Metric::percent(
+                    &format!("objects at {quality}"),
+                    reached as f64 / needed.len() as f64,
+                ),
+                Metric::new(
+                    &format!("clicks to {quality}"),
+                    mean(needed.iter().map(|(_, clicks, _)| *clicks as f64)),
+                ),
+                Metric::new(
+                    &format!("seconds to {quality}"),
+                    mean(needed.iter().map(|(.., seconds)| *seconds)),
+                ),
             ]);
         }
         metrics
@@ -177,10 +218,14 @@ impl Args {
             Some(objects.iter().find(|object| object.id == id)?.jf() * 100.0)
         };
         let last = sequence.scores.len() - 1;
-        let scored = sequence.costs.iter().filter(|cost| quality(last, cost.id).is_some());
+        let scored = sequence
+            .costs
+            .iter()
+            .filter(|cost| quality(last, cost.id).is_some());
         scored
             .map(|cost| {
-                let reaches = |&round: &usize| quality(round, cost.id).is_some_and(|jf| jf >= self.quality);
+                let reaches =
+                    |&round: &usize| quality(round, cost.id).is_some_and(|jf| jf >= self.quality);
                 let round = (0..=last).find(reaches);
                 let (clicks, seconds) = cost.rounds[round.unwrap_or(last)];
                 (round.is_some(), clicks, seconds)
@@ -188,13 +233,23 @@ impl Args {
             .collect()
     }
 
-    fn strips(&self, pvs: &Pvs<'_>, number: usize, row: &Row, sequences: &[PvsSequence]) -> Result<Vec<Strip>, Failure> {
+    fn strips(
+        &self,
+        pvs: &Pvs<'_>,
+        number: usize,
+        row: &Row,
+        sequences: &[PvsSequence],
+    ) -> Result<Vec<Strip>, Failure> {
         let mut strips = Vec::new();
         for unit in row.worst_first().into_iter().take(self.reporting.strips) {
-            let found = sequences.iter().find(|sequence| sequence.scores[0].name == unit.name);
+            let found = sequences
+                .iter()
+                .find(|sequence| sequence.scores[0].name == unit.name);
             let Some(found) = found else { continue };
             let sequence = pvs.data.open_named(&unit.name)?;
-            strips.push(strip(number, unit, &*sequence, |frame| Ok(predicted(&found.last, frame)))?);
+            strips.push(strip(number, unit, &*sequence, |frame| {
+                Ok(predicted(&found.last, frame))
+            })?);
         }
         Ok(strips)
     }

@@ -62,12 +62,26 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let predictions = open_masks(&args.pred, &options)?;
     let rules = rules.unwrap_or_else(|| default_rules(truth.layout()));
     let names = args.names(&*truth, &*predictions)?;
-    let void = if args.ignore_void { Void::Ignored } else { Void::Background };
-    let missing = if args.missing_as_empty { Missing::Empty } else { Missing::Error };
+    let void = if args.ignore_void {
+        Void::Ignored
+    } else {
+        Void::Background
+    };
+    let missing = if args.missing_as_empty {
+        Missing::Empty
+    } else {
+        Missing::Error
+    };
 
     let mut outcome = Outcome::default();
     with_progress("sequence", names.len(), global, |watch| {
-        outcome = score_predictions(&*truth, &*predictions, &names, (rules, void, missing), watch.step);
+        outcome = score_predictions(
+            &*truth,
+            &*predictions,
+            &names,
+            (rules, void, missing),
+            watch.step,
+        );
         Ok(())
     })?;
     let Outcome { scores, failures } = outcome;
@@ -79,8 +93,13 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     } else {
         Vec::new()
     };
-    let findings = Findings { rows: vec![row], failures };
-    let report = args.reporting.report(Protocol::Score, data, rules.sentence(), None, findings)?;
+    let findings = Findings {
+        rows: vec![row],
+        failures,
+    };
+    let report = args
+        .reporting
+        .report(Protocol::Score, data, rules.sentence(), None, findings)?;
     finish(&args.reporting, &report, &strips, &[], global)
 }
 
@@ -103,7 +122,11 @@ fn default_rules(layout: Layout) -> Rules {
 impl Args {
     fn method(&self) -> String {
         let folder = std::path::absolute(&self.pred).unwrap_or_else(|_| self.pred.clone());
-        let folder = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let folder = folder
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         self.name.clone().unwrap_or(folder)
     }
 
@@ -117,8 +140,9 @@ impl Args {
         for unit in row.worst_first().into_iter().take(self.reporting.strips) {
             let truth_of = truth.open_named(&unit.name)?;
             let found = open_predicted(truth, predictions, &unit.name)?;
-            let by_name: HashMap<String, usize> =
-                (0..found.frame_count()).map(|frame| (found.frame_name(frame), frame)).collect();
+            let by_name: HashMap<String, usize> = (0..found.frame_count())
+                .map(|frame| (found.frame_name(frame), frame))
+                .collect();
             let predicted = |frame: usize| match by_name.get(&truth_of.frame_name(frame)) {
                 Some(&frame) => Ok(found.annotation(frame)?),
                 None => Ok(None),

@@ -12,7 +12,8 @@ use masklet_eval::report::{Metric, Protocol, Row, Strip};
 use masklet_eval::scoring::{Summary, Void};
 
 use super::common::{
-    Baselines, Findings, ModelOfReport, Reporting, RulesName, VideoArgs, finish, model_of, strip, with_progress,
+    Baselines, Findings, ModelOfReport, Reporting, VideoArgs, finish, model_of, strip,
+    with_progress,
 };
 use crate::Global;
 use crate::failure::Failure;
@@ -31,7 +32,12 @@ pub(super) struct Args {
     #[command(flatten)]
     video: VideoArgs,
     /// How objects are shown: mask, box, click1, click3, click5.
-    #[arg(long, value_name = "PROMPTS", value_delimiter = ',', default_value = "mask")]
+    #[arg(
+        long,
+        value_name = "PROMPTS",
+        value_delimiter = ',',
+        default_value = "mask"
+    )]
     prompt: Vec<Prompt>,
     /// Leave pixels annotated as void (255) out of both masks; otherwise they are background.
     #[arg(long)]
@@ -58,7 +64,11 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         data: &*data,
         names: &names,
         rules,
-        void: if args.ignore_void { Void::Ignored } else { Void::Background },
+        void: if args.ignore_void {
+            Void::Ignored
+        } else {
+            Void::Background
+        },
         max_frames: args.video.max_frames(),
         seen: args.seen_categories()?,
         cache: args.reporting.cache(),
@@ -82,8 +92,20 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     })?;
     let strips = strips(&vos, &runs, &findings, args.reporting.strips)?;
     let description = args.video.describe(&*data, names.len());
-    let report = args.reporting.report(Protocol::Vos, description, rules.sentence(), model.as_ref(), findings)?;
-    finish(&args.reporting, &report, &strips, &args.video.quoted(data.layout()), global)
+    let report = args.reporting.report(
+        Protocol::Vos,
+        description,
+        rules.sentence(),
+        model.as_ref(),
+        findings,
+    )?;
+    finish(
+        &args.reporting,
+        &report,
+        &strips,
+        &args.video.quoted(data.layout()),
+        global,
+    )
 }
 
 fn add_run(
@@ -103,17 +125,24 @@ fn add_run(
         outcome.scores,
     );
     if frames > 0 && seconds > 0.0 {
-        row.metrics.push(Metric::new("frames/s", frames as f64 / seconds));
+        row.metrics
+            .push(Metric::new("frames/s", frames as f64 / seconds));
     }
     findings.rows.push(row);
     findings.failures.extend(outcome.failures);
     Ok(())
 }
 
-fn trackers(baselines: Baselines, model: Option<&ModelOfReport>) -> Result<Vec<Box<dyn Tracker>>, Failure> {
+fn trackers(
+    baselines: Baselines,
+    model: Option<&ModelOfReport>,
+) -> Result<Vec<Box<dyn Tracker>>, Failure> {
     let mut trackers: Vec<Box<dyn Tracker>> = Vec::new();
     if let Some(model) = model {
-        trackers.push(Box::new(ModelTracker::new(&model.model, model.identity.clone())));
+        trackers.push(Box::new(ModelTracker::new(
+            &model.model,
+            model.identity.clone(),
+        )));
     }
     if baselines.wanted() {
         trackers.push(Box::new(Copying));
@@ -129,7 +158,11 @@ fn strips(
     findings: &Findings,
     most: usize,
 ) -> Result<Vec<Strip>, Failure> {
-    let nothing = Watch { step: &|| {}, skip: &|_| {}, interrupted: &|| false };
+    let nothing = Watch {
+        step: &|| {},
+        skip: &|_| {},
+        interrupted: &|| false,
+    };
     let mut strips = Vec::new();
     if !vos.cache.keeps() {
         return Ok(strips);
@@ -138,7 +171,9 @@ fn strips(
         for unit in row.worst_first().into_iter().take(most) {
             let sequence = vos.data.open_named(&unit.name)?;
             let masklets = vos.masklets(&*sequence, tracker, prompt, &nothing)?;
-            strips.push(strip(number, unit, &*sequence, |frame| Ok(predicted(&masklets, frame)))?);
+            strips.push(strip(number, unit, &*sequence, |frame| {
+                Ok(predicted(&masklets, frame))
+            })?);
         }
     }
     Ok(strips)
@@ -152,13 +187,21 @@ impl Args {
         let data = match masklet_data::open(folder, &ReadOptions::default())? {
             masklet_data::Dataset::Videos(videos) => videos,
             masklet_data::Dataset::Images(_) => {
-                return Err(Failure::usage(anyhow!("{} holds images, not videos", folder.display())));
+                return Err(Failure::usage(anyhow!(
+                    "{} holds images, not videos",
+                    folder.display()
+                )));
             }
         };
         let mut seen = BTreeSet::new();
         for index in 0..data.names().len() {
             let sequence = data.open(index)?;
-            seen.extend(sequence.objects()?.iter().filter_map(|object| object.category.clone()));
+            seen.extend(
+                sequence
+                    .objects()?
+                    .iter()
+                    .filter_map(|object| object.category.clone()),
+            );
         }
         if seen.is_empty() {
             let none = DataError::BadValue {

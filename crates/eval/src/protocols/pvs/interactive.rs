@@ -15,10 +15,20 @@ const OBJECT: u32 = 1;
 pub(super) trait Interactive {
     /// Takes up to `clicks` clicks on a frame, where `predicted` was found so far. Returns the mask
     /// that it then finds, and how many clicks were given.
-    fn annotate(&mut self, frame: usize, truth: &Mask, predicted: Option<&Mask>, clicks: usize) -> Result<(Mask, usize)>;
+    fn annotate(
+        &mut self,
+        frame: usize,
+        truth: &Mask,
+        predicted: Option<&Mask>,
+        clicks: usize,
+    ) -> Result<(Mask, usize)>;
 
     /// Hands `visit` the mask on each frame from `start` to the end, until it says `false`.
-    fn propagate(&mut self, start: usize, visit: &mut dyn FnMut(usize, Mask) -> Result<bool>) -> Result<()>;
+    fn propagate(
+        &mut self,
+        start: usize,
+        visit: &mut dyn FnMut(usize, Mask) -> Result<bool>,
+    ) -> Result<()>;
 
     /// Forgets all annotations.
     fn forget(&mut self) -> Result<()>;
@@ -31,20 +41,41 @@ pub(super) struct ModelInteraction {
 }
 
 impl ModelInteraction {
-    pub(super) fn new(model: &Model, frames: Box<dyn FrameSource>, cached_frames: usize, frame_count: usize) -> Self {
-        let options = VideoOptions { cached_frames, ..VideoOptions::default() };
+    pub(super) fn new(
+        model: &Model,
+        frames: Box<dyn FrameSource>,
+        cached_frames: usize,
+        frame_count: usize,
+    ) -> Self {
+        let options = VideoOptions {
+            cached_frames,
+            ..VideoOptions::default()
+        };
         let session = VideoPredictor::with_options(model, options).session(frames);
-        Self { session, frame_count }
+        Self {
+            session,
+            frame_count,
+        }
     }
 }
 
 impl Interactive for ModelInteraction {
-    fn annotate(&mut self, frame: usize, truth: &Mask, predicted: Option<&Mask>, clicks: usize) -> Result<(Mask, usize)> {
+    fn annotate(
+        &mut self,
+        frame: usize,
+        truth: &Mask,
+        predicted: Option<&Mask>,
+        clicks: usize,
+    ) -> Result<(Mask, usize)> {
         let clicked = click(&mut self.session, frame, OBJECT, truth, predicted, clicks)?;
         Ok(clicked.unwrap_or_else(|| (truth.clone(), 0)))
     }
 
-    fn propagate(&mut self, start: usize, visit: &mut dyn FnMut(usize, Mask) -> Result<bool>) -> Result<()> {
+    fn propagate(
+        &mut self,
+        start: usize,
+        visit: &mut dyn FnMut(usize, Mask) -> Result<bool>,
+    ) -> Result<()> {
         let propagation = Propagation {
             start: Some(start),
             max_frames: Some(self.frame_count - start),
@@ -52,7 +83,9 @@ impl Interactive for ModelInteraction {
         };
         for result in self.session.propagate(propagation)? {
             let result = result?;
-            let Some(object) = result.object(OBJECT) else { continue };
+            let Some(object) = result.object(OBJECT) else {
+                continue;
+            };
             if !visit(result.frame, object.mask())? {
                 break;
             }
@@ -75,19 +108,34 @@ pub(super) struct CopyingAnnotations {
 
 impl CopyingAnnotations {
     pub(super) fn new(frame_count: usize) -> Self {
-        Self { masks: BTreeMap::new(), frame_count }
+        Self {
+            masks: BTreeMap::new(),
+            frame_count,
+        }
     }
 }
 
 impl Interactive for CopyingAnnotations {
-    fn annotate(&mut self, frame: usize, truth: &Mask, _: Option<&Mask>, clicks: usize) -> Result<(Mask, usize)> {
+    fn annotate(
+        &mut self,
+        frame: usize,
+        truth: &Mask,
+        _: Option<&Mask>,
+        clicks: usize,
+    ) -> Result<(Mask, usize)> {
         self.masks.insert(frame, truth.clone());
         Ok((truth.clone(), clicks))
     }
 
-    fn propagate(&mut self, start: usize, visit: &mut dyn FnMut(usize, Mask) -> Result<bool>) -> Result<()> {
+    fn propagate(
+        &mut self,
+        start: usize,
+        visit: &mut dyn FnMut(usize, Mask) -> Result<bool>,
+    ) -> Result<()> {
         for frame in start..self.frame_count {
-            let Some((_, mask)) = self.masks.range(..=frame).next_back() else { continue };
+            let Some((_, mask)) = self.masks.range(..=frame).next_back() else {
+                continue;
+            };
             if !visit(frame, mask.clone())? {
                 break;
             }
