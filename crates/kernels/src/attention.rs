@@ -17,8 +17,8 @@ use keys::{KeyBlocks, Packer};
 use rayon::prelude::*;
 
 pub(crate) use keys::{pack_value, transpose_rows};
-pub(crate) use windowed::{WindowShape, attend_window, largest_of_four};
 pub use windowed::{QueryPooling, Window, WindowedAttention, windowed_attention};
+pub(crate) use windowed::{WindowShape, attend_window, largest_of_four};
 
 /// Tokens of several heads somewhere in a slice: head `h` of token `t` of batch item `b` starts at
 /// `b * batch_stride + t * token_stride + h * head_stride`.

@@ -13,7 +13,7 @@ thread_local! {
 }
 
 /// Most buffers a thread keeps for reuse.
-const KEPT_PER_THREAD: usize = 12;
+const KEPT_PER_THREAD: usize = 32;
 
 /// A workspace with arbitrary contents, aligned to 64 bytes; its memory goes back to the thread
 /// that drops it.
