@@ -368,14 +368,8 @@ fn streams(bench: &Bench) {
     bench.memory("layer norm 65536x96", bytes(2 * x.len()), || {
         layer_norm(Rows::dense(&x, 65536), norm, &mut out);
     });
-    bench.memory("add 65536x96", bytes(3 * x.len()), || {
-        add(&x, &x, &mut out);
-    });
     bench.memory("gelu in place 65536x96", bytes(2 * x.len()), || {
         activate(&mut out, Activation::Gelu);
-    });
-    bench.memory("softmax rows of 4096", bytes(2 * x.len()), || {
-        softmax_rows(&mut out, 4096)
     });
     bench.memory("sigmoid scaled 65536x96", bytes(2 * x.len()), || {
         sigmoid_scaled(&x, 20.0, -10.0, &mut out);
