@@ -31,7 +31,7 @@ def main():
             worst = min(worst, *ious)
             print(f"{preset:18}", *(f"{iou:.4f}" for iou in ious), flush=True)
     print(f"least {worst:.4f}, wanted {arguments.least}")
-    return worst < arguments.least
+    return int(worst < arguments.least)
 
 
 def parse_arguments():
