@@ -16,7 +16,7 @@ use core::{Queries, attend};
 use keys::{KeyBlocks, Packer};
 use rayon::prelude::*;
 
-pub(crate) use keys::{pack_value, transpose_rows};
+pub(crate) use keys::transpose_rows;
 pub use windowed::{QueryPooling, Window, WindowedAttention, windowed_attention};
 pub(crate) use windowed::{WindowShape, attend_window, largest_of_four};
 

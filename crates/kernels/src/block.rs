@@ -19,6 +19,9 @@ use rayon::prelude::*;
 /// Tokens that go through a block together, if windows are small.
 const TOKENS: usize = 256;
 
+/// Tasks that a thread should have at least, so that all threads finish at about the same time.
+const TASKS_PER_THREAD: usize = 4;
+
 /// A linear layer.
 #[derive(Clone, Copy, Debug)]
 pub struct Projection<'a> {
@@ -85,9 +88,13 @@ impl WindowBlock<'_> {
         (TOKENS / (self.window * self.window)).max(1)
     }
 
-    /// How many independent tasks a batch of grids is: few of them leave threads without work, or
-    /// read the weights more often than need be.
-    pub fn tasks(&self, [batch, height, width]: [usize; 3]) -> usize {
+    /// Whether there is enough work for the threads. Where windows are few and weights large, the
+    /// block's parts one after the other are faster; the results are the same, byte for byte.
+    pub fn is_worthwhile(&self, grid: [usize; 3]) -> bool {
+        self.tasks(grid) >= TASKS_PER_THREAD * rayon::current_num_threads()
+    }
+
+    fn tasks(&self, [batch, height, width]: [usize; 3]) -> usize {
         let across = width.div_ceil(self.window).div_ceil(self.group());
         batch * height.div_ceil(self.window) * across
     }

@@ -1,7 +1,6 @@
 //! Memory that is used again: fresh pages cost several times the arithmetic done on them.
 
 use std::cell::RefCell;
-use std::sync::Mutex;
 
 /// One cache line; workspaces are made of these so that they are aligned for every load.
 #[repr(C, align(64))]
@@ -13,7 +12,7 @@ thread_local! {
 }
 
 /// Most buffers a thread keeps for reuse.
-const KEPT_PER_THREAD: usize = 12;
+const KEPT_PER_THREAD: usize = 32;
 
 /// A workspace with arbitrary contents, aligned to 64 bytes; its memory goes back to the thread
 /// that drops it.
@@ -95,105 +94,9 @@ pub(crate) trait Number: Copy + Default + Send + Sync {}
 impl Number for f32 {}
 impl Number for u16 {}
 
-/// Vectors that are handed out and taken back, so that their pages are touched only once.
-///
-/// ```
-/// use masklet_kernels::BufferPool;
-/// let pool = BufferPool::default();
-/// let buffer = pool.take(1000);
-/// pool.give(buffer);
-/// assert_eq!(pool.take(500).len(), 500); // the same memory
-/// ```
-#[derive(Debug, Default)]
-pub struct BufferPool {
-    free: Mutex<Vec<Vec<f32>>>,
-}
-
-/// Most vectors a pool keeps.
-const KEPT_PER_POOL: usize = 32;
-
-impl BufferPool {
-    /// An empty pool.
-    pub const fn new() -> Self {
-        BufferPool {
-            free: Mutex::new(Vec::new()),
-        }
-    }
-
-    /// A vector of `len` numbers with arbitrary (but initialised) contents.
-    pub fn take(&self, len: usize) -> Vec<f32> {
-        let mut buffer = self.take_fitting(len).unwrap_or_default();
-        if buffer.len() >= len {
-            buffer.truncate(len);
-            buffer
-        } else {
-            vec![0.0; len]
-        }
-    }
-
-    /// Returns a vector for later use.
-    pub fn give(&self, buffer: Vec<f32>) {
-        let mut free = self.lock();
-        free.push(buffer);
-        if free.len() > KEPT_PER_POOL {
-            free.remove(0);
-        }
-    }
-
-    /// Frees everything kept.
-    pub fn clear(&self) {
-        self.lock().clear();
-    }
-
-    /// The shortest vector of at least `len` numbers that is at most twice as long.
-    fn take_fitting(&self, len: usize) -> Option<Vec<f32>> {
-        let mut free = self.lock();
-        let fitting = (0..free.len()).filter(|&i| (len..=2 * len).contains(&free[i].len()));
-        let shortest = fitting.min_by_key(|&i| free[i].len());
-        shortest.map(|i| free.swap_remove(i))
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<f32>>> {
-        self.free
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
-static POOL: BufferPool = BufferPool::new();
-
-/// A vector of `len` numbers with arbitrary contents from the process-wide pool.
-pub fn pooled_vec(len: usize) -> Vec<f32> {
-    POOL.take(len)
-}
-
-/// Gives a vector to the process-wide pool that [`pooled_vec`] takes from.
-pub fn recycle(buffer: Vec<f32>) {
-    POOL.give(buffer);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_returned_vector_is_handed_out_again() {
-        let pool = BufferPool::new();
-        let buffer = pool.take(1000);
-        let address = buffer.as_ptr();
-        pool.give(buffer);
-        let again = pool.take(900);
-        assert_eq!((again.as_ptr(), again.len()), (address, 900));
-        let other = pool.take(900);
-        assert_ne!(other.as_ptr(), address);
-    }
-
-    #[test]
-    fn a_small_request_does_not_take_a_huge_vector() {
-        let pool = BufferPool::new();
-        pool.give(vec![1.0; 1000]);
-        assert_eq!(pool.take(10), vec![0.0; 10]);
-    }
 
     #[test]
     fn workspaces_are_aligned_and_reused() {

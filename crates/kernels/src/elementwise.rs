@@ -1,4 +1,4 @@
-//! Functions of single numbers and sums of slices.
+//! Functions of single numbers.
 
 use crate::cpu::{self, Isa};
 use crate::epilogue::Activation;
@@ -9,75 +9,6 @@ use rayon::prelude::*;
 
 /// Numbers a thread takes at a time.
 const CHUNK: usize = 1 << 14;
-
-/// `out = a + b`.
-pub fn add<'o>(a: &[f32], b: &[f32], out: impl Into<Out<'o>>) -> Written<'o> {
-    add_scaled(a, b, 1.0, out)
-}
-
-/// `out = a + factor * b`.
-pub fn add_scaled<'o>(a: &[f32], b: &[f32], factor: f32, out: impl Into<Out<'o>>) -> Written<'o> {
-    assert_eq!(
-        a.len(),
-        b.len(),
-        "add: slices of {} and {} numbers",
-        a.len(),
-        b.len()
-    );
-    let out = out.into();
-    out.expect_len(a.len(), "add");
-    let isa = cpu::path().isa;
-    let to: Shared<f32> = out.shared();
-    in_chunks(a.len(), |start, len| {
-        // SAFETY: the chunk lies inside all three slices; chunks are disjoint.
-        unsafe {
-            let (a, b) = (a.as_ptr().add(start), b.as_ptr().add(start));
-            combine(isa, a, b, factor, len, to.at(start));
-        }
-    });
-    // SAFETY: every chunk was written.
-    unsafe { out.written() }
-}
-
-/// `x += factor * y`.
-pub fn add_scaled_assign(x: &mut [f32], y: &[f32], factor: f32) {
-    assert_eq!(
-        x.len(),
-        y.len(),
-        "add_scaled_assign: {} and {} numbers",
-        x.len(),
-        y.len()
-    );
-    let isa = cpu::path().isa;
-    let to = Shared(x.as_mut_ptr());
-    in_chunks(y.len(), |start, len| {
-        // SAFETY: the chunk lies inside both slices; chunks are disjoint; each number is read
-        // before it is written.
-        unsafe {
-            let x = to.at(start);
-            combine(isa, x.cast_const(), y.as_ptr().add(start), factor, len, x);
-        }
-    });
-}
-
-/// Adds `bias` to every row of `bias.len()` numbers.
-pub fn add_bias(x: &mut [f32], bias: &[f32]) {
-    let width = bias.len();
-    assert!(
-        width > 0 && x.len().is_multiple_of(width),
-        "add_bias: {} is not rows of {width}",
-        x.len()
-    );
-    let isa = cpu::path().isa;
-    let rows = (CHUNK / width).max(1);
-    x.par_chunks_mut(rows * width).for_each(|group| {
-        for row in group.chunks_exact_mut(width) {
-            let start = row.as_mut_ptr();
-            // SAFETY: row and bias have `width` numbers.
-            unsafe { combine(isa, start.cast_const(), bias.as_ptr(), 1.0, width, start) };
-        }
-    });
-}
 
 /// Applies an activation in place. GELU uses an error function with an absolute error below 5e-7.
 pub fn activate(x: &mut [f32], activation: Activation) {

@@ -40,7 +40,7 @@
 //! | | |
 //! |---|---|
 //! | `cpu`, `simd` (`avx512`, `avx2`, `neon`, `portable`), `peak` | what the processor can do |
-//! | `product` (`amx`, `dot`), `pack`, `rows`, `epilogue`, `matmul`, `mlp`, `activations` | products |
+//! | `product` (`amx`, `dot`), `pack`, `rows`, `epilogue`, `matmul`, `mlp`, `block`, `activations` | products |
 //! | `attention` (`keys`, `core`, `softmax`, `windowed`) | attention |
 //! | `conv` (`depthwise`, `transposed`), `resize`, `rotary`, `norm`, `elementwise`, `math` | the rest |
 //! | `buffers`, `output` | memory |
@@ -69,22 +69,21 @@ mod simd;
 #[cfg(test)]
 mod tests;
 
-pub use activations::{matmul_nn, matmul_nt};
+pub use activations::matmul_nt;
 pub use attention::{
     Attention, Heads, QueryPooling, Window, WindowedAttention, attention, windowed_attention,
 };
 pub use block::{Projection, WindowBlock, window_block};
-pub use buffers::{BufferPool, pooled_vec, recycle};
 pub use conv::{
     Conv2d, ConvShape, ConvTranspose2x2, DepthwiseConv, Images, conv_transpose_2x2, conv2d,
     depthwise_conv,
 };
 pub use cpu::{CpuFeatures, bf16_native, cpu_features};
-pub use elementwise::{activate, add, add_bias, add_scaled, add_scaled_assign, sigmoid_scaled};
+pub use elementwise::{activate, sigmoid_scaled};
 pub use epilogue::{Activation, Epilogue};
 pub use matmul::{matmul, matmul_add, matmul_norm};
 pub use mlp::{Mlp, mlp, mlp_add};
-pub use norm::{layer_norm, layer_norm_activated, softmax_rows};
+pub use norm::{layer_norm, layer_norm_activated};
 pub use output::{Out, Written, collect};
 pub use pack::PackedMatrix;
 pub use peak::peak_gflops;

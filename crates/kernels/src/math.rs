@@ -46,7 +46,7 @@ fn polynomial<S: Simd, const N: usize>(coefficients: &[f32; N], x: S::V) -> S::V
     sum
 }
 
-/// `2^x`, relative error below 2e-7; 0 below -160, infinity above 128, NaN for NaN.
+/// `2^x`, relative error below 2e-7; 0 below -160 (with AVX-512 below -125), infinity above 128, NaN for NaN.
 #[inline(always)]
 pub(crate) fn exp2<S: Simd>(x: S::V) -> S::V {
     let (whole, fraction) = S::split(x);

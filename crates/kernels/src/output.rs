@@ -95,8 +95,8 @@ impl<'a> Out<'a> {
 ///
 /// ```
 /// let x = [-1.0, 0.0, 2.0];
-/// let doubled = masklet_kernels::collect(3, |out| masklet_kernels::add(&x, &x, out));
-/// assert_eq!(doubled, [-2.0, 0.0, 4.0]);
+/// let y = masklet_kernels::collect(3, |out| masklet_kernels::sigmoid_scaled(&x, 2.0, -1.0, out));
+/// assert_eq!(y[1], 0.0);
 /// ```
 ///
 /// # Panics

@@ -20,6 +20,7 @@ mod sample;
 #[cfg(test)]
 mod tests;
 mod window_attention;
+mod window_block;
 
 pub(crate) use attention::{attention, products};
 pub(crate) use conv::{Conv2d, ConvTranspose2x2, DepthwiseConv};
@@ -32,3 +33,4 @@ pub use resize::{Interpolation, resize};
 pub(crate) use rotary::RotaryTable;
 pub(crate) use sample::{max_pool_2x2, sigmoid_scaled, upsample_nearest_2x_add};
 pub(crate) use window_attention::{WindowSpec, window_attention};
+pub(crate) use window_block::BlockParts;

@@ -120,6 +120,72 @@ fn mlps(bench: &Bench) {
     }
 }
 
+/// Transformer blocks with windowed attention: the first and the other blocks of stages 1 to 4.
+fn window_blocks(bench: &Bench) {
+    for (side, inputs, outputs, heads, window) in [
+        (256, 96, 96, 1, 8),
+        (256, 96, 192, 2, 8),
+        (128, 192, 192, 2, 4),
+        (128, 192, 384, 4, 4),
+        (64, 384, 384, 4, 14),
+        (64, 384, 768, 8, 14),
+        (32, 768, 768, 8, 7),
+    ] {
+        let pools = inputs != outputs;
+        let x = numbers(side * side * inputs, 1);
+        let numbers_for = |inputs: usize, outputs: usize| -> Vec<f32> {
+            let scale = (inputs as f32).sqrt().recip();
+            let weights = numbers(inputs * outputs, 2);
+            weights.into_iter().map(|x| x * scale).collect()
+        };
+        let bias = numbers(4 * outputs, 3);
+        for precision in [Precision::F32, Precision::Bf16] {
+            let layer = |inputs: usize, outputs: usize| {
+                PackedMatrix::pack(&numbers_for(inputs, outputs), outputs, inputs, precision)
+            };
+            let (qkv, out) = (layer(inputs, 3 * outputs), layer(outputs, outputs));
+            let shortcut = layer(inputs, outputs);
+            let (first, second) = (layer(outputs, 4 * outputs), layer(4 * outputs, outputs));
+            let norm = |width: usize| LayerNorm {
+                gamma: &bias[..width],
+                beta: &bias[..width],
+                eps: 1e-6,
+            };
+            let projection = |weight| Projection {
+                weight,
+                bias: &bias[..PackedMatrix::outputs(weight)],
+            };
+            let block = WindowBlock {
+                norm: norm(inputs),
+                qkv: projection(&qkv),
+                out: projection(&out),
+                shortcut: pools.then(|| projection(&shortcut)),
+                mlp: Mlp {
+                    norm: Some(norm(outputs)),
+                    first: &first,
+                    first_bias: &bias,
+                    activation: Activation::Gelu,
+                    second: &second,
+                    second_bias: &bias[..outputs],
+                    scale: None,
+                },
+                heads,
+                window,
+                pools,
+            };
+            let answered = side * side / if pools { 4 } else { 1 };
+            let mut result = vec![0.0; answered * outputs];
+            let projections =
+                2 * side * side * inputs * (4 * outputs - if pools { 0 } else { outputs });
+            let others = 2 * answered * outputs * (outputs * 9 + 2 * window * window);
+            let name = format!("block {side}x{side}, {inputs} to {outputs} {precision:?}");
+            bench.arithmetic(&name, precision, (projections + others) as f64, || {
+                window_block(&x, [1, side, side], &block, &mut result);
+            });
+        }
+    }
+}
+
 fn attentions(bench: &Bench) {
     // Name, queries, keys, heads, key width, value width.
     let shapes = [
@@ -302,14 +368,8 @@ fn streams(bench: &Bench) {
     bench.memory("layer norm 65536x96", bytes(2 * x.len()), || {
         layer_norm(Rows::dense(&x, 65536), norm, &mut out);
     });
-    bench.memory("add 65536x96", bytes(3 * x.len()), || {
-        add(&x, &x, &mut out);
-    });
     bench.memory("gelu in place 65536x96", bytes(2 * x.len()), || {
         activate(&mut out, Activation::Gelu);
-    });
-    bench.memory("softmax rows of 4096", bytes(2 * x.len()), || {
-        softmax_rows(&mut out, 4096)
     });
     bench.memory("sigmoid scaled 65536x96", bytes(2 * x.len()), || {
         sigmoid_scaled(&x, 20.0, -10.0, &mut out);
@@ -376,6 +436,7 @@ fn main() {
         let bench = Bench::new();
         products(&bench);
         mlps(&bench);
+        window_blocks(&bench);
         attentions(&bench);
         convolutions(&bench);
         streams(&bench);

@@ -318,7 +318,7 @@ simd_fn!(
     ///
     /// # Safety
     /// `from` has `width` numbers, `to` a row of `PANEL` every `step` numbers.
-    pub(crate) unsafe fn pack_value = value_kernel(from: *const f32, width: usize, to: *mut f32, step: usize)
+    unsafe fn pack_value = value_kernel(from: *const f32, width: usize, to: *mut f32, step: usize)
 );
 
 /// # Safety

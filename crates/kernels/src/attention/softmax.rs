@@ -36,46 +36,69 @@ simd_fn!(
     pub(super) unsafe fn softmax_block = softmax_kernel(job: &Scores)
 );
 
+/// Rows whose maxima are found before the first weight is computed: a maximum ends with a chain of
+/// shuffles, which then passes while the next one begins.
+const ROWS: usize = 8;
+
 /// # Safety
 /// As [`softmax_block`].
 #[inline(always)]
 unsafe fn softmax_kernel<S: Simd>(job: &Scores) {
-    for row in 0..job.rows {
-        // SAFETY: the row exists.
+    for first in (0..job.rows).step_by(ROWS) {
+        let rows = first..job.rows.min(first + ROWS);
+        let mut largest = [f32::NEG_INFINITY; ROWS];
+        // SAFETY: the rows exist.
         unsafe {
-            let scores = job.scores.add(row * job.stride);
-            if job.extra != 0.0 {
-                *scores.add(job.keys - 1) += job.extra / job.scale;
+            for row in rows.clone() {
+                let scores = job.scores.add(row * job.stride);
+                if job.extra != 0.0 {
+                    *scores.add(job.keys - 1) += job.extra / job.scale;
+                }
+                largest[row - first] = largest_of::<S>(scores, job.keys);
             }
-            let before = *job.maxima.add(row);
-            let largest = largest_of::<S>(scores, job.keys);
-            let now = if largest > before { largest } else { before };
-            *job.maxima.add(row) = now;
-            // With nothing but minus infinity so far, any finite reference gives weights of zero.
-            let reference = if now == f32::NEG_INFINITY { 0.0 } else { now };
-            let factor = job.scale * std::f32::consts::LOG2_E;
-            let total = match job.weights {
-                Some(rows) => {
-                    let (to, step) = (rows.row(row), rows.chunk_step());
-                    weigh_bf16::<S>(scores, job.keys, factor, reference * factor, to, step)
-                }
-                None => weigh::<S>(scores, job.keys, factor, reference * factor),
-            };
-            let shrink = if before == now {
-                1.0
-            } else if job.result_columns == 0 {
-                // There is nothing to shrink (and `exp2` is a slow call).
-                0.0
-            } else {
-                ((before - reference) * factor).exp2()
-            };
-            *job.sums.add(row) = *job.sums.add(row) * shrink + total;
-            if shrink != 1.0 {
-                let results = job.results.add(row * job.result_stride);
-                let shrink = S::splat(shrink);
-                for i in (0..job.result_columns).step_by(S::LANES) {
-                    S::store(results.add(i), S::mul(S::load(results.add(i)), shrink));
-                }
+            for row in rows {
+                weigh_row::<S>(job, row, largest[row - first]);
+            }
+        }
+    }
+}
+
+/// Weights of one row, whose largest score in this block is `largest`.
+///
+/// # Safety
+/// As [`softmax_block`].
+#[inline(always)]
+unsafe fn weigh_row<S: Simd>(job: &Scores, row: usize, largest: f32) {
+    // SAFETY: the row exists.
+    unsafe {
+        let scores = job.scores.add(row * job.stride);
+        let before = *job.maxima.add(row);
+        let now = if largest > before { largest } else { before };
+        *job.maxima.add(row) = now;
+        // With nothing but minus infinity so far, any finite reference gives weights of zero.
+        let reference = if now == f32::NEG_INFINITY { 0.0 } else { now };
+        let factor = job.scale * std::f32::consts::LOG2_E;
+        let total = match job.weights {
+            Some(rows) => {
+                let (to, step) = (rows.row(row), rows.chunk_step());
+                weigh_bf16::<S>(scores, job.keys, factor, reference * factor, to, step)
+            }
+            None => weigh::<S>(scores, job.keys, factor, reference * factor),
+        };
+        let shrink = if before == now {
+            1.0
+        } else if job.result_columns == 0 {
+            // There is nothing to shrink (and `exp2` is a slow call).
+            0.0
+        } else {
+            ((before - reference) * factor).exp2()
+        };
+        *job.sums.add(row) = *job.sums.add(row) * shrink + total;
+        if shrink != 1.0 {
+            let results = job.results.add(row * job.result_stride);
+            let shrink = S::splat(shrink);
+            for i in (0..job.result_columns).step_by(S::LANES) {
+                S::store(results.add(i), S::mul(S::load(results.add(i)), shrink));
             }
         }
     }

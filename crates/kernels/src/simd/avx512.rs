@@ -32,7 +32,11 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         fn max(a: __m512, b: __m512) -> __m512 = _mm512_max_ps(a, b);
         fn min(a: __m512, b: __m512) -> __m512 = _mm512_min_ps(a, b);
         fn round(a: __m512) -> __m512 = _mm512_roundscale_ps::<0>(a);
-        fn scale2(a: __m512, n: __m512) -> __m512 = _mm512_scalef_ps(a, n);
+        fn scale2(a: __m512, n: __m512) -> __m512 = {
+            // Arithmetic with the tiny numbers below the normal ones is many times slower.
+            let normal = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(n, _mm512_set1_ps(-125.0));
+            _mm512_maskz_scalef_ps(normal, a, n)
+        };
         fn select_ge(a: __m512, b: __m512, yes: __m512, no: __m512) -> __m512 =
             _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GE_OQ>(a, b), no, yes);
         fn split(a: __m512) -> (__m512, __m512) =

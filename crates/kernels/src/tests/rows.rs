@@ -45,34 +45,9 @@ fn nan_spoils_only_its_own_row() {
             eps: 1e-5,
         };
         let out = collect(5 * 33, |out| layer_norm(Rows::dense(&x, 5), norm, out));
-        softmax_rows(&mut x, 33);
-        for values in [out, x] {
-            for (row, values) in values.chunks(33).enumerate() {
-                let spoilt = values.iter().any(|x| x.is_nan());
-                assert_eq!(spoilt, row == 2 || row == 3, "{path:?} row {row}");
-            }
-        }
-    });
-}
-
-#[test]
-fn softmax_matches_the_reference() {
-    on_every_path(|path| {
-        for width in [1, 3, 16, 37, 300] {
-            let mut x: Vec<f32> = Numbers::new(2)
-                .vec(7 * width)
-                .iter()
-                .map(|x| 20.0 * x)
-                .collect();
-            let row = |row: &[f32]| {
-                let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                let e: Vec<f64> = row.iter().map(|&x| f64::from(x - most).exp()).collect();
-                let total: f64 = e.iter().sum();
-                e.into_iter().map(|e| e / total).collect::<Vec<_>>()
-            };
-            let expected: Vec<f64> = x.chunks(width).flat_map(row).collect();
-            softmax_rows(&mut x, width);
-            assert_close(&x, &expected, 2e-6, &format!("{path:?} {width}"));
+        for (row, values) in out.chunks(33).enumerate() {
+            let spoilt = values.iter().any(|x| x.is_nan());
+            assert_eq!(spoilt, row == 2 || row == 3, "{path:?} row {row}");
         }
     });
 }
@@ -101,34 +76,17 @@ fn gelu_is_within_its_bound_everywhere() {
 }
 
 #[test]
-fn sigmoid_and_sums_match_plain_arithmetic() {
+fn sigmoid_matches_plain_arithmetic() {
     on_every_path(|path| {
         let mut numbers = Numbers::new(3);
         for len in [0, 1, 15, 1000, 40_001] {
             let x: Vec<f32> = numbers.vec(len + 1).iter().map(|x| 30.0 * x).collect();
-            let (x, y) = (&x[1..], numbers.vec(len));
+            let x = &x[1..];
             let sigmoid = |&x: &f32| 20.0 / (1.0 + (-f64::from(x)).exp()) - 10.0;
             let expected: Vec<f64> = x.iter().map(sigmoid).collect();
             let out = collect(len, |out| sigmoid_scaled(x, 20.0, -10.0, out));
             assert_close(&out, &expected, 1e-5, &format!("{path:?}"));
-            let sum: Vec<f64> = x
-                .iter()
-                .zip(&y)
-                .map(|(&a, &b)| f64::from(a) + 0.5 * f64::from(b))
-                .collect();
-            assert_close(
-                &collect(len, |out| add_scaled(x, &y, 0.5, out)),
-                &sum,
-                1e-6,
-                "sum",
-            );
-            let mut in_place = x.to_vec();
-            add_scaled_assign(&mut in_place, &y, 0.5);
-            assert_close(&in_place, &sum, 1e-6, "sum in place");
         }
-        let mut rows = vec![1.0; 21];
-        add_bias(&mut rows, &[1.0, 2.0, 3.0]);
-        assert!(rows.chunks(3).all(|row| row == [2.0, 3.0, 4.0]));
         let out = collect(3, |out| {
             sigmoid_scaled(&[f32::NAN, f32::INFINITY, f32::NEG_INFINITY], 1.0, 0.0, out)
         });
@@ -183,22 +141,16 @@ fn products_of_activations_match_the_reference() {
         ] {
             let mut numbers = Numbers::new(n as u64);
             let (a, b) = (numbers.vec(m * k), numbers.vec(n * k));
-            let dot = |i: usize, j: usize, at: &dyn Fn(usize, usize) -> usize| -> f64 {
-                (0..k)
-                    .map(|p| f64::from(a[i * k + p]) * f64::from(b[at(j, p)]))
-                    .sum()
+            let dot = |index: usize| -> f64 {
+                let (i, j) = (index / n, index % n);
+                let row = a[i * k..][..k].iter().zip(&b[j * k..][..k]);
+                row.map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
             };
-            let all = |at: &dyn Fn(usize, usize) -> usize| -> Vec<f64> {
-                (0..m * n).map(|i| dot(i / n, i % n, at)).collect()
-            };
+            let expected: Vec<f64> = (0..m * n).map(dot).collect();
             let out = collect(m * n, |out| {
                 matmul_nt(Rows::dense(&a, m), Rows::dense(&b, n), k, out)
             });
-            assert_close(&out, &all(&|j, p| j * k + p), 1e-5, &format!("{path:?} nt"));
-            let out = collect(m * n, |out| {
-                matmul_nn(Rows::dense(&a, m), Rows::dense(&b, k), n, out)
-            });
-            assert_close(&out, &all(&|j, p| p * n + j), 1e-5, &format!("{path:?} nn"));
+            assert_close(&out, &expected, 1e-5, &format!("{path:?}"));
         }
     });
 }

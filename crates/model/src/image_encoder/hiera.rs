@@ -6,8 +6,7 @@ use burn::tensor::Tensor;
 
 use crate::config::HieraConfig;
 use crate::ops::{
-    Activation, Conv2d, Interpolation, LayerNorm, Linear, Mlp, WindowSpec, max_pool_2x2, resize,
-    window_attention,
+    Activation, BlockParts, Conv2d, Interpolation, LayerNorm, Linear, Mlp, WindowSpec, resize,
 };
 use crate::params::{Init, Params};
 
@@ -150,22 +149,15 @@ impl Block {
     /// `[batch, height, width, inputs]` → `[batch, height', width', outputs]`, where the primed
     /// sizes are halved if the block pools.
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let qkv = self.attn.qkv.forward_normed(&self.norm1, x.clone());
-        let shortcut = match &self.proj {
-            Some(proj) => {
-                let projected = proj.forward_normed(&self.norm1, x);
-                if self.attn.spec.pools {
-                    max_pool_2x2(projected)
-                } else {
-                    projected
-                }
-            }
-            None => x,
-        };
-        let x = self.attn.forward_add(qkv, shortcut);
-        self.mlp
-            .as_feed_forward(Some(&self.norm2))
-            .forward_residual(x)
+        BlockParts {
+            norm: &self.norm1,
+            qkv: &self.attn.qkv,
+            out: &self.attn.proj,
+            shortcut: self.proj.as_ref(),
+            spec: self.attn.spec,
+            mlp: self.mlp.as_feed_forward(Some(&self.norm2)),
+        }
+        .forward(x)
     }
 }
 
@@ -190,11 +182,5 @@ impl Attention {
                 precision: p.precision(),
             },
         }
-    }
-
-    /// `shortcut` plus the attention among projected tokens `[batch, height, width, 3·outputs]`.
-    fn forward_add(&self, qkv: Tensor<4>, shortcut: Tensor<4>) -> Tensor<4> {
-        let attended = window_attention(qkv, self.qkv.bias(), self.spec);
-        self.proj.forward_add(attended, shortcut)
     }
 }

@@ -75,7 +75,7 @@ impl FeedForward<'_> {
     }
 
     /// The layers for the kernels, if all their parameters are plain values on the CPU.
-    fn fast(&self) -> Option<FastFeedForward<'_>> {
+    pub(super) fn fast(&self) -> Option<FastFeedForward<'_>> {
         Some(FastFeedForward {
             norm: match self.norm {
                 Some(norm) => Some(norm.fast()?),
@@ -93,7 +93,7 @@ impl FeedForward<'_> {
 }
 
 /// [`FeedForward`] as the kernels take it.
-struct FastFeedForward<'a> {
+pub(super) struct FastFeedForward<'a> {
     norm: Option<FastNorm>,
     first: FastLinear<'a>,
     activation: Activation,
@@ -102,7 +102,7 @@ struct FastFeedForward<'a> {
 }
 
 impl FastFeedForward<'_> {
-    fn kernel(&self) -> masklet_kernels::Mlp<'_> {
+    pub(super) fn kernel(&self) -> masklet_kernels::Mlp<'_> {
         masklet_kernels::Mlp {
             norm: self.norm.as_ref().map(FastNorm::kernel),
             first: self.first.weight,

@@ -131,6 +131,39 @@ proptest! {
     }
 
     #[test]
+    fn blocks_of_windows(
+        height in 8usize..24, width in 8usize..24, heads in 1usize..3, dim in 1usize..20,
+        half_window in 1usize..3, pools in any::<bool>(),
+    ) {
+        let (height, width) = if pools { (2 * height, 2 * width) } else { (height, width) };
+        let outputs = heads * dim;
+        let inputs = if pools { dim } else { outputs };
+        let x = random([2, height, width, inputs]);
+        for (precision, tolerance) in
+            [(Precision::F32, F32_TOLERANCE), (Precision::Bf16, BF16_TOLERANCE)]
+        {
+            let norms = [inputs, outputs]
+                .map(|width| module(Precision::F32, |p| LayerNorm::new(p, width, 1e-6)));
+            let linear = |i, o| module(precision, |p| Linear::new(p, i, o));
+            let (qkv, out) = (linear(inputs, 3 * outputs), linear(outputs, outputs));
+            let shortcut = pools.then(|| linear(inputs, outputs));
+            let mlp = module(precision, |p| {
+                Mlp::new(p, &[outputs, 2 * outputs, outputs], Activation::Gelu)
+            });
+            let spec = WindowSpec { heads, window: Some(2 * half_window), pools, precision };
+            let parts = BlockParts {
+                norm: &norms[0],
+                qkv: &qkv,
+                out: &out,
+                shortcut: shortcut.as_ref(),
+                spec,
+                mlp: mlp.as_feed_forward(Some(&norms[1])),
+            };
+            agree(tolerance, || parts.forward(x.clone()));
+        }
+    }
+
+    #[test]
     fn convolutions(
         height in 4usize..20, width in 4usize..20, inputs in 1usize..20, outputs in 1usize..40,
         (kernel, stride, padding) in
