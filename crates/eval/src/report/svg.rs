@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use super::{Report, Row, Unit, html::escaped};
 
-const WIDTH: f64 = 640.0;
+const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 300.0;
 /// Left, top, right, bottom.
-const MARGIN: [f64; 4] = [44.0, 14.0, 190.0, 40.0];
+const MARGIN: [f64; 4] = [44.0, 14.0, 250.0, 40.0];
 /// Colours of the lines, told apart by dashes too.
 const LINES: [(&str, &str); 6] = [
     ("#0072b2", "none"),
@@ -124,7 +124,7 @@ fn spread(heights: &[f64]) -> Vec<f64> {
 }
 
 fn shortened(text: &str) -> String {
-    const LONGEST: usize = 27;
+    const LONGEST: usize = 38;
     if text.chars().count() <= LONGEST {
         return text.to_owned();
     }

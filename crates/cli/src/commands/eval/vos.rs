@@ -124,7 +124,8 @@ fn add_run(
         &summary,
         outcome.scores,
     );
-    if frames > 0 && seconds > 0.0 {
+    // How fast a mask is copied is of no interest.
+    if !tracker.is_baseline() && frames > 0 && seconds > 0.0 {
         row.metrics
             .push(Metric::new("frames/s", frames as f64 / seconds));
     }
