@@ -60,7 +60,9 @@ mod tests {
     #[test]
     fn the_limits_are_those_of_coco() {
         let mut buckets = Buckets::default();
-        [1.0, 1023.9, 1024.0, 9215.9, 9216.0].map(|area| buckets.add(area));
+        for area in [1.0, 1023.9, 1024.0, 9215.9, 9216.0] {
+            buckets.add(area);
+        }
         let expected = Buckets {
             small: 2,
             medium: 2,
