@@ -111,7 +111,7 @@ impl Progress {
                 bar.set_length(left.unwrap_or(0));
             }
             Self::Plain(plain) => {
-                plain.total = plain.total.map(|total| total.saturating_sub(steps));
+                plain.total = plain.total.map(|total| total.saturating_sub(steps as u64));
             }
         }
     }

@@ -25,7 +25,7 @@ use masklet::{FrameResult, ObjectId, ObjectMask};
 use masklet_data::export::sav::Origin;
 use masklet_data::record::{FrameRecord, ObjectRecord, Order, RecordWriter, Records};
 use masklet_media::compose::Background;
-use masklet_media::{FrameRate, Mask, PromptMark, RgbImage, Rle};
+use masklet_media::{FrameRate, Mask, PromptMark, RgbImage, Rle, stability_score};
 
 use crate::Global;
 use crate::failure::Failure;
@@ -40,6 +40,9 @@ use scene::{Scene, Sink, Whole};
 /// Frames between two checkpoints of a run. A checkpoint falls on a multiple of it, where
 /// encoded videos have a border too.
 pub(crate) const CHECKPOINT_INTERVAL: usize = 32;
+
+/// By how much the cut is moved to measure stability, as in SAM's mask generator.
+const STABILITY_OFFSET: f32 = 1.0;
 
 /// The video and the model that results belong to.
 pub(crate) struct VideoInfo {
@@ -264,20 +267,8 @@ fn object_record(object: &ObjectMask, mask: &Mask, prompted: bool) -> ObjectReco
         bbox: mask
             .bounding_box()
             .map_or([0; 4], |bounds| bounds.to_coco()),
-        stability_score: stability_score(&object.low_res_logits),
+        stability_score: stability_score(&object.low_res_logits, 0.0, STABILITY_OFFSET),
         prompted,
-    }
-}
-
-/// Pixels with logits above 1 to pixels with logits above -1, as SAM's mask generator; 1 if there
-/// are none.
-fn stability_score(logits: &[f32]) -> f32 {
-    let above = |threshold: f32| logits.iter().filter(|&&logit| logit > threshold).count();
-    let (strict, generous) = (above(1.0), above(-1.0));
-    if generous == 0 {
-        1.0
-    } else {
-        strict as f32 / generous as f32
     }
 }
 

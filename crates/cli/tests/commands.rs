@@ -3,6 +3,8 @@
 mod common;
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use common::{Run, failed, fixture, succeeded};
 use masklet_media::{Mask, RgbImage, Rle};

@@ -200,6 +200,8 @@ fn values_out_of_range_name_the_flag_and_what_is_accepted() {
     );
     refused(&["--every", "5"], &["--every is for videos"]);
     refused(&["--fps", "5"], &["--fps is for videos"]);
+    refused(&["--format", "coco"], &["--format is for videos"]);
+    refused(&["--sav-step", "2"], &["--sav-step is for videos"]);
     let refused = |flags: &[&str], words: &[&str]| {
         failed(&everything(&run, "frames", flags), 2, words);
     };

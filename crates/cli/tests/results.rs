@@ -1,128 +1,40 @@
 //! What comes out of a video, with the micro model of the fixtures.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+mod common;
 
+use std::fs;
+use std::process::Output;
+
+use common::{Run, failed, fixture, succeeded};
 use masklet_data::LabelMap;
 use masklet_data::sav::SavAnnotations;
 use masklet_media::{FrameSource, Mask, Mp4Video, RgbImage};
 use masklet_model::weights::Checkpoint;
 use serde_json::Value;
-use tempfile::TempDir;
 
-fn fixture(path: &str) -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
-    root.join(path).to_str().unwrap().to_owned()
+/// Tracks objects 1 and 7 through a clip.
+fn track(run: &Run, clip: &str, arguments: &[&str]) -> Output {
+    let prompts = ["--point", "0:150,40@1", "--point", "0:31,61@7"];
+    run.with_model(&[&["video", clip, "-o", "out"], &prompts[..], arguments].concat())
 }
 
-/// `masklet video` on a clip, in a folder of its own.
-struct Run {
-    folder: TempDir,
-    clip: String,
-}
-
-impl Run {
-    fn on_fixture() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-            clip: fixture("frames"),
-        }
+/// A clip of the fixture's frames over and over, named `clip`.
+fn make_long_clip(run: &Run, frames: usize) {
+    fs::create_dir(run.path("clip")).unwrap();
+    for frame in 0..frames {
+        let from = fixture(&format!("frames/{:05}.png", frame % 18));
+        fs::copy(from, run.path(&format!("clip/{frame:05}.png"))).unwrap();
     }
-
-    /// A clip of the fixture's frames over and over.
-    fn on_long_clip(frames: usize) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let clip = folder.path().join("clip");
-        fs::create_dir(&clip).unwrap();
-        for frame in 0..frames {
-            let from = fixture(&format!("frames/{:05}.png", frame % 18));
-            fs::copy(from, clip.join(format!("{frame:05}.png"))).unwrap();
-        }
-        Self {
-            folder,
-            clip: clip.to_str().unwrap().to_owned(),
-        }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_masklet"));
-        command.args(arguments).current_dir(self.folder.path());
-        command
-    }
-
-    fn video(&self, output: &str, arguments: &[&str]) -> Command {
-        let (weights, config) = (fixture("sam2.1/model.pt"), fixture("sam2.1/config.json"));
-        let mut command = self.command(&["video", &self.clip]);
-        command
-            .args(["--weights", &weights, "--config", &config, "-o", output])
-            .args(["--point", "0:150,40@1", "--point", "0:31,61@7"])
-            .args(arguments);
-        command
-    }
-
-    fn json(&self, name: &str) -> Value {
-        serde_json::from_slice(&fs::read(self.path(name)).unwrap()).unwrap()
-    }
-}
-
-#[track_caller]
-fn succeeded(mut command: Command) -> Output {
-    let output = command.output().unwrap();
-    let message = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{message}");
-    output
-}
-
-#[track_caller]
-fn refused(mut command: Command, code: i32, words: &[&str]) {
-    let output = command.output().unwrap();
-    let message = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{message}");
-    for word in words {
-        assert!(message.contains(word), "`{word}` is missing in: {message}");
-    }
-}
-
-/// Every file below a folder with its content.
-fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let name = path.strip_prefix(folder).unwrap().to_owned();
-                found.insert(name, fs::read(path).unwrap());
-            }
-        }
-    }
-    found
 }
 
 #[test]
 fn every_format_says_the_same_of_the_masks() {
-    let run = Run::on_fixture();
+    let run = Run::new();
     let formats = "png,davis,sav,coco,ytvis,yolo,npz";
-    succeeded(run.video(
-        "out",
-        &[
-            "--format",
-            formats,
-            "--sav-step",
-            "2",
-            "--max-frames",
-            "5",
-            "--no-overlay",
-        ],
+    succeeded(&track(
+        &run,
+        &fixture("frames"),
+        &["--format", formats, "--max-frames", "5", "--no-overlay"],
     ));
     let mask = |id: u32, frame: usize| {
         Mask::open(run.path(&format!("out/masks/{id}/{frame:05}.png"))).unwrap()
@@ -131,10 +43,10 @@ fn every_format_says_the_same_of_the_masks() {
 
     let sav = SavAnnotations::open(run.path("out/sav/frames_manual.json")).unwrap();
     assert_eq!(sav.masklet_id, [1, 7]);
-    // The clip has 18 frames, one in two is annotated, and five were tracked.
-    assert_eq!(sav.masklet.len(), 9);
-    assert_eq!(sav.masklet[2][1].decode(), mask(7, 4));
-    assert_eq!(sav.masklet[3][0].area(), 0);
+    // The clip has 18 frames, one in four is annotated, and five were tracked.
+    assert_eq!(sav.masklet.len(), 5);
+    assert_eq!(sav.masklet[1][1].decode(), mask(7, 4));
+    assert_eq!(sav.masklet[2][0].area(), 0);
     assert_eq!(sav.masklet_edited_frame_count, [1, 1]);
 
     let coco = run.json("out/coco.json");
@@ -174,11 +86,16 @@ fn every_format_says_the_same_of_the_masks() {
 
 #[test]
 fn an_overlay_video_has_every_frame_and_replaces_the_pictures() {
-    let run = Run::on_long_clip(40);
-    succeeded(run.video("out", &["--overlay", "seen.mp4", "--background", "#203040"]));
+    let run = Run::new();
+    make_long_clip(&run, 40);
+    succeeded(&track(
+        &run,
+        "clip",
+        &["--overlay", "seen.mp4", "--background", "#203040"],
+    ));
     for name in ["seen.mp4", "out/background.mp4"] {
         let mut video = Mp4Video::open(run.path(name)).unwrap();
-        let clip = RgbImage::open(Path::new(&run.clip).join("00000.png")).unwrap();
+        let clip = RgbImage::open(run.path("clip/00000.png")).unwrap();
         assert_eq!(video.dimensions(), clip.dimensions());
         assert_eq!(video.frame_count(), Some(40));
         assert!(video.frame(39).unwrap().is_some());
@@ -188,7 +105,7 @@ fn an_overlay_video_has_every_frame_and_replaces_the_pictures() {
 
 #[test]
 fn cutouts_and_backgrounds_keep_the_pixels_of_the_objects() {
-    let run = Run::on_fixture();
+    let run = Run::new();
     let backdrop = RgbImage::filled(50, 20, [7, 8, 9]).unwrap();
     backdrop.save_png(run.path("backdrop.png")).unwrap();
     let arguments = [
@@ -198,7 +115,7 @@ fn cutouts_and_backgrounds_keep_the_pixels_of_the_objects() {
         "--max-frames",
         "2",
     ];
-    succeeded(run.video("out", &arguments));
+    succeeded(&track(&run, &fixture("frames"), &arguments));
     let picture = RgbImage::open(fixture("frames/00001.png")).unwrap();
     let shown = RgbImage::open(run.path("out/background/00001.png")).unwrap();
     let masks =
@@ -226,73 +143,25 @@ fn cutouts_and_backgrounds_keep_the_pixels_of_the_objects() {
 
 #[test]
 fn a_contact_sheet_shows_evenly_spaced_frames() {
-    let run = Run::on_long_clip(20);
-    succeeded(run.video("out", &["--no-overlay"]));
+    let run = Run::new();
+    make_long_clip(&run, 20);
+    succeeded(&track(&run, "clip", &["--no-overlay"]));
     // One frame in two: ten, in three rows of four.
     let sheet = RgbImage::open(run.path("out/sheet.png")).unwrap();
-    let clip = RgbImage::open(Path::new(&run.clip).join("00000.png")).unwrap();
+    let clip = RgbImage::open(run.path("clip/00000.png")).unwrap();
     let gap = 6;
     assert_eq!(sheet.width(), 4 * (clip.width() + gap) + gap);
     assert_eq!(sheet.height(), 3 * (clip.height() + gap) + gap);
 }
 
 #[test]
-fn a_run_that_was_killed_and_resumed_ends_with_the_same_bytes() {
-    const FRAMES: usize = 100;
-    let run = Run::on_long_clip(FRAMES);
-    let all = |folder: &str| -> Vec<String> {
-        let text = format!(
-            "--format png,davis,sav,coco,ytvis,yolo,npz --cutout --background blur \
-             --overlay {folder}.mp4 --logits {folder}.safetensors"
-        );
-        text.split_whitespace().map(str::to_owned).collect()
-    };
-    let arguments = all("whole");
-    succeeded(run.video(
-        "whole",
-        &arguments.iter().map(String::as_str).collect::<Vec<_>>(),
-    ));
-
-    let mut arguments = all("cut");
-    arguments.extend(["--save-state".to_owned(), "run.state".to_owned()]);
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let mut killed = run.video("cut", &arguments);
-    let mut child = killed
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    while !run.path("run.state").exists() {
-        assert!(
-            child.try_wait().unwrap().is_none(),
-            "it ended before it was killed"
-        );
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(!run.path("cut/masklets.json").exists());
-    succeeded(run.command(&["video", "--resume", "run.state"]));
-
-    assert_eq!(run.json("cut/masklets.json")["frames_tracked"], FRAMES);
-    let (whole, cut) = (files(&run.path("whole")), files(&run.path("cut")));
-    assert_eq!(
-        whole.keys().collect::<Vec<_>>(),
-        cut.keys().collect::<Vec<_>>()
-    );
-    for (name, bytes) in &whole {
-        assert!(&cut[name] == bytes, "{} differs", name.display());
-    }
-    for extension in ["mp4", "safetensors"] {
-        let read = |name: &str| fs::read(run.path(&format!("{name}.{extension}"))).unwrap();
-        assert!(read("whole") == read("cut"), "{extension} differs");
-    }
-}
-
-#[test]
 fn logits_of_all_frames_are_in_one_file() {
-    let run = Run::on_fixture();
-    succeeded(run.video("out", &["--logits", "l.safetensors", "--max-frames", "3"]));
+    let run = Run::new();
+    succeeded(&track(
+        &run,
+        &fixture("frames"),
+        &["--logits", "l.safetensors", "--max-frames", "3"],
+    ));
     let logits = Checkpoint::open(run.path("l.safetensors")).unwrap();
     assert_eq!(logits.tensors().count(), 3 * 2 * 2);
     let low = logits.read_f32("00002/7/low_res_logits").unwrap();
@@ -306,20 +175,28 @@ fn logits_of_all_frames_are_in_one_file() {
 
 #[test]
 fn wrong_results_are_refused_before_anything_is_tracked() {
-    let run = Run::on_fixture();
-    refused(run.video("out", &["--background", "#12"]), 2, &["#rrggbb"]);
-    refused(
-        run.video("out", &["--background", "none.png"]),
+    let run = Run::new();
+    failed(
+        &track(&run, &fixture("frames"), &["--background", "#12"]),
+        2,
+        &["#rrggbb"],
+    );
+    failed(
+        &track(&run, &fixture("frames"), &["--background", "none.png"]),
         2,
         &["none.png", "blur"],
     );
-    refused(
-        run.video("out", &["--format", "gif"]),
+    failed(
+        &track(&run, &fixture("frames"), &["--format", "gif"]),
         2,
         &["davis", "ytvis"],
     );
-    refused(
-        run.video("out", &["--overlay", "a.mp4", "--no-overlay"]),
+    failed(
+        &track(
+            &run,
+            &fixture("frames"),
+            &["--overlay", "a.mp4", "--no-overlay"],
+        ),
         2,
         &["--no-overlay"],
     );
@@ -328,7 +205,7 @@ fn wrong_results_are_refused_before_anything_is_tracked() {
 
 #[test]
 fn an_object_number_that_a_palette_cannot_hold_is_refused_by_name() {
-    let run = Run::on_fixture();
+    let run = Run::new();
     let arguments = [
         "--format",
         "davis",
@@ -337,5 +214,9 @@ fn an_object_number_that_a_palette_cannot_hold_is_refused_by_name() {
         "--max-frames",
         "1",
     ];
-    refused(run.video("out", &arguments), 1, &["object 300", "254"]);
+    failed(
+        &track(&run, &fixture("frames"), &arguments),
+        1,
+        &["object 300", "254"],
+    );
 }

@@ -71,13 +71,23 @@ impl Place {
             "--overlay",
             "out/o.mp4",
         ];
-        let formats = [
-            "--format",
-            "png,davis,coco,npz",
+        let formats = ["--format", "png,davis,sav,coco,ytvis,yolo,npz"];
+        let more = [
             "--logits",
             "out/logits.safetensors",
+            "--cutout",
+            "--background",
+            "blur",
         ];
-        let all = [&["video"], input, &model, &prompts, &results, &formats];
+        let all = [
+            &["video"],
+            input,
+            &model,
+            &prompts,
+            &results,
+            &formats,
+            &more,
+        ];
         self.command(&all.concat())
     }
 

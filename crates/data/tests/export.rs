@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use masklet_data::LabelMap;
 use masklet_data::export::{VideoFacts, coco, davis, npz, sav, yolo, ytvis};
 use masklet_data::record::{FrameRecord, ObjectRecord, Order, RecordWriter, Records};
-use masklet_data::sav::SavAnnotations;
+use masklet_data::sav::{ANNOTATED_EVERY, SavAnnotations};
 use masklet_media::{Mask, Rle};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -223,10 +223,8 @@ fn sav_counts_as_the_data_set_does() {
     let write = |origin| {
         move |file: &mut dyn Write| sav::write(&video(), origin, 2, &recorded.records, file)
     };
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("clip_manual.json");
-    fs::write(&path, written(write(sav::Origin::Manual))).unwrap();
-    let file = SavAnnotations::open(&path).unwrap();
+    let bytes = written(write(sav::Origin::Manual));
+    let file: SavAnnotations = serde_json::from_slice(&bytes).unwrap();
     // Annotated are frames 0 (not tracked), 2 (object 3 hidden), 4, 6 and 8 (hidden again).
     let areas =
         |m: usize| -> Vec<u64> { file.masklet.iter().map(|masks| masks[m].area()).collect() };
@@ -241,6 +239,20 @@ fn sav_counts_as_the_data_set_does() {
     assert_eq!(file.masklet_frame_count, [5, 5]);
     assert_eq!(file.masklet_stability_score, [None, None]);
     assert_eq!((file.video_duration, file.video_frame_count), (0.4, 10.0));
+}
+
+#[test]
+fn the_reader_of_the_data_set_accepts_what_is_written() {
+    let recorded = Recorded::new(0..10);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clip_manual.json");
+    let step = ANNOTATED_EVERY;
+    let bytes =
+        written(|file| sav::write(&video(), sav::Origin::Manual, step, &recorded.records, file));
+    fs::write(&path, bytes).unwrap();
+    let file = SavAnnotations::open(&path).unwrap();
+    assert_eq!((file.masklet.len(), file.masklet_num), (3, 2));
+    assert_eq!(file.masklet_edited_frame_count, [1, 0]);
 }
 
 #[test]

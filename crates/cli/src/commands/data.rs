@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueEnum};
 use masklet_data::inspect::{self, ImageCounts, Inspection, SheetOptions, Spread, VideoCounts};
-use masklet_data::{DataError, Dataset, Masklets, ReadOptions, SkipReport};
+use masklet_data::{Dataset, Masklets, ReadOptions, SkipReport};
 use serde::Serialize;
 
 use crate::Global;

@@ -141,6 +141,7 @@ impl ResultArgs {
             (self.overlay.is_some(), "--overlay"),
             (self.cutout, "--cutout"),
             (self.background.is_some(), "--background"),
+            (self.sav_step != ANNOTATED_EVERY as u32, "--sav-step"),
             (self.logits.is_some(), "--logits"),
         ];
         given

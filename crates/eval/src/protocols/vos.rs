@@ -156,7 +156,7 @@ impl Vos<'_> {
 }
 
 /// What is predicted on a frame.
-pub(crate) fn predicted(masklets: &Masklets, frame: usize) -> Option<FrameAnnotation> {
+pub fn predicted(masklets: &Masklets, frame: usize) -> Option<FrameAnnotation> {
     let masks = masklets.frames.get(frame)?;
     let (_, first) = masks.first()?;
     Some(FrameAnnotation::from_masks(

@@ -8,13 +8,14 @@ const DARK: [u8; 3] = [16, 16, 20];
 const LIGHT: [u8; 3] = [255; 3];
 
 /// Height of a digit in units.
-const DIGIT_HEIGHT: f32 = 15.0;
+const DIGIT_HEIGHT: f32 = 17.0;
 
 /// Writes each object's number onto it. The numbers of objects without a mask, or with an empty
 /// one, stand crossed out in the upper left corner: those are hidden.
 pub fn draw_labels(canvas: &mut RgbImage, objects: &[OverlayObject<'_>]) {
     let unit = unit_of(canvas);
-    let mut corner = 6.0 * unit;
+    let (margin, gap) = (6.0 * unit, 5.0 * unit);
+    let (mut left, mut top) = (margin, margin);
     for object in objects {
         let text = object.id.to_string();
         let chip = Chip::of(&text, unit);
@@ -26,8 +27,11 @@ pub fn draw_labels(canvas: &mut RgbImage, objects: &[OverlayObject<'_>]) {
                 chip.draw(canvas, (left, top), colour_of(object.id), false);
             }
             None => {
-                chip.draw(canvas, (corner, 6.0 * unit), colour_of(object.id), true);
-                corner += chip.width + 5.0 * unit;
+                if left > margin && left + chip.width > canvas.width() as f32 {
+                    (left, top) = (margin, top + chip.height + gap);
+                }
+                chip.draw(canvas, (left, top), colour_of(object.id), true);
+                left += chip.width + gap;
             }
         }
     }
@@ -102,8 +106,8 @@ impl<'a> Chip<'a> {
         0.72 * digit
     }
 
-    /// In the object's colour; for a hidden object a dark plate with a coloured number, crossed
-    /// out.
+    /// In the object's colour; for a hidden object a dark plate with a rim and a line across in
+    /// that colour.
     fn draw(&self, canvas: &mut RgbImage, place: (f32, f32), colour: [u8; 3], hidden: bool) {
         let rim = self.rim();
         self.plate_at(canvas, place, rim, if hidden { colour } else { LIGHT }, 1.0);
@@ -114,10 +118,10 @@ impl<'a> Chip<'a> {
             return self.digits(canvas, place, if bright { DARK } else { LIGHT });
         }
         self.plate(canvas, place, DARK, 1.0);
-        self.digits(canvas, place, colour);
         let (left, top) = place;
         let line = [(left, top + self.height), (left + self.width, top)];
-        self.stroke(canvas, &line, 1.1 * self.unit, LIGHT);
+        self.stroke(canvas, &line, 0.9 * self.unit, colour);
+        self.digits(canvas, place, LIGHT);
     }
 
     fn rim(&self) -> f32 {

@@ -5,9 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, anyhow};
 use masklet::{Model, Precision};
-use masklet_data::{
-    DataError, Dataset, FrameAnnotation, Layout, ReadOptions, Sequence, VideoDataset,
-};
+use masklet_data::{Dataset, FrameAnnotation, Layout, ReadOptions, Sequence, VideoDataset};
 use masklet_eval::Error;
 use masklet_eval::cache::{Cache, file_digest};
 use masklet_eval::methods::{ModelIdentity, Watch};

@@ -12,7 +12,7 @@ use masklet_eval::report::{Metric, Protocol, Row, Strip};
 use masklet_eval::scoring::{Summary, Void};
 
 use super::common::{
-    Baselines, Findings, ModelOfReport, Reporting, RulesName, VideoArgs, finish, model_of, strip,
+    Baselines, Findings, ModelOfReport, Reporting, VideoArgs, finish, model_of, strip,
     with_progress,
 };
 use crate::Global;
