@@ -67,7 +67,7 @@ enum Command {
     /// Segment an object on a picture.
     Image(commands::image::Args),
     /// Track objects through a video.
-    Video(commands::video::Args),
+    Video(Box<commands::video::Args>),
     /// Find everything on a picture, or in a video and track it.
     Everything(commands::everything::Args),
     /// Measure how fast this machine segments and tracks.

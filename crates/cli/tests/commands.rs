@@ -324,11 +324,7 @@ fn data_inspect_counts_and_draws_a_contact_sheet() {
     RgbImage::open(run.path("sheet.png")).unwrap();
 
     let inspect = |more: &[&str]| run.command(&[&["data", "inspect"], more].concat());
-    failed(
-        &inspect(&["davis", "--split", "val"]),
-        1,
-        &["val.txt is missing"],
-    );
+    failed(&inspect(&["davis", "--split", "val"]), 1, &["ImageSets"]);
     failed(
         &inspect(&["davis", "--resolution", "8k"]),
         2,

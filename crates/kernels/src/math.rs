@@ -35,7 +35,7 @@ const EXP2: [f32; 7] = [
 ];
 
 /// `2^x` on `0..=1` with a relative error below 7.5e-5; constant term first.
-const EXP2_FOR_BF16: [f32; 4] = [0.999_925_2, 0.695_833_53, 0.226_067_17, 0.078_024_52];
+const EXP2_FOR_BF16: [f32; 4] = [0.999_925_2, 0.695_833_5, 0.226_067_17, 0.078_024_52];
 
 #[inline(always)]
 fn polynomial<S: Simd, const N: usize>(coefficients: &[f32; N], x: S::V) -> S::V {

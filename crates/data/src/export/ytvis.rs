@@ -103,5 +103,5 @@ fn over_frames<T: Serialize, F: Fn(ObjectRecord) -> T>(
             Ok(object.filter(|object| object.area > 0).map(&value))
         }
     };
-    Streamed::new(frames.to_vec().into_iter().map(move |frame| on(frame)))
+    Streamed::new(frames.iter().copied().map(on))
 }

@@ -98,7 +98,7 @@ fn with_a_stride_recent_frames_lie_on_its_multiples_and_the_last_frame_is_always
 
 #[test]
 fn a_bank_that_forgets_has_the_same_selection_and_a_bounded_size() {
-    let worthy = |frame: usize, _: &usize| frame % 7 == 0;
+    let worthy = |frame: usize, _: &usize| frame.is_multiple_of(7);
     let choices = [RecentChoice::ByAge, RecentChoice::Worthy(&worthy)];
     for (stride, choice) in [1, 5].into_iter().flat_map(|s| choices.map(|c| (s, c))) {
         let config = MemoryConfig {
@@ -128,7 +128,7 @@ fn a_bank_that_forgets_has_the_same_selection_and_a_bounded_size() {
 #[test]
 fn unworthy_frames_are_passed_over_except_the_one_just_before() {
     let bank = bank(&[0], 1..20);
-    let worthy = |frame: usize, _: &usize| frame % 4 == 0;
+    let worthy = |frame: usize, _: &usize| frame.is_multiple_of(4);
     let choice = RecentChoice::Worthy(&worthy);
     let forward = bank.select(20, Direction::Forward, None, &config(), choice);
     let expected = [(0, 0), (5, 4), (4, 8), (3, 12), (2, 16), (1, 19)];
