@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn known_values_of_bt709_and_bt601() {
+    fn constant_planes_become_what_ffmpeg_makes_of_them() {
         let one = |luma: u8, cb: u8, cr: u8, colour| {
             let [luma, cb, cr] = [[luma], [cb], [cr]];
             let planes = [&luma, &cb, &cr].map(|bytes| Plane { bytes, stride: 1 });
@@ -242,9 +242,10 @@ mod tests {
         };
         assert_eq!(one(16, 128, 128, Colour::bt709()), [0, 0, 0]);
         assert_eq!(one(235, 128, 128, Colour::bt709()), [255, 255, 255]);
-        // Pure red in either standard.
-        assert_eq!(one(63, 102, 240, Colour::bt709()), [255, 1, 0]);
-        assert_eq!(one(81, 90, 240, Colour::new(6, false)), [254, 0, 0]);
+        // Pure red in either standard: 255 but for the rounding.
+        assert_eq!(one(63, 102, 240, Colour::bt709()), [254, 0, 0]);
+        assert_eq!(one(81, 90, 240, Colour::new(6, false)), [253, 0, 0]);
         assert_eq!(one(128, 128, 128, Colour::new(2, true)), [128, 128, 128]);
+        assert_eq!(one(200, 30, 90, Colour::new(9, false)), [150, 255, 4]);
     }
 }

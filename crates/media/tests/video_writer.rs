@@ -143,7 +143,7 @@ fn what_does_not_fit_is_refused_by_name() {
     let small = segment(folder.path().join("small.h264"), 0..2, (32, 32));
     let large = segment(folder.path().join("large.h264"), 0..2, (64, 64));
     assert!(refused(&[], (32, 32)).contains("no segments"));
-    assert!(refused(&[small.clone()], (64, 64)).contains("32x32"));
+    assert!(refused(std::slice::from_ref(&small), (64, 64)).contains("32x32"));
     assert!(refused(&[small.clone(), large], (32, 32)).contains("large.h264"));
     let nothing = folder.path().join("nothing.h264");
     std::fs::write(&nothing, b"hello").unwrap();
