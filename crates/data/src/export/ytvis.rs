@@ -95,7 +95,7 @@ fn over_frames<T: Serialize, F: Fn(ObjectRecord) -> T>(
     value: F,
 ) -> impl Serialize + use<T, F> {
     let mut entries = track.entries().peekable();
-    let mut on = move |frame: usize| match entries.peek() {
+    let on = move |frame: usize| match entries.peek() {
         Some(Ok((next, _))) if *next != frame => Ok(None),
         None => Ok(None),
         Some(_) => {
@@ -103,5 +103,6 @@ fn over_frames<T: Serialize, F: Fn(ObjectRecord) -> T>(
             Ok(object.filter(|object| object.area > 0).map(&value))
         }
     };
-    Streamed::new(frames.iter().copied().map(on))
+    let frames: Vec<usize> = frames.to_vec();
+    Streamed::new(frames.into_iter().map(on))
 }
