@@ -33,6 +33,13 @@ pub(crate) fn open(root: &Path, options: &ReadOptions) -> Result<Box<dyn VideoDa
 fn resolution(root: &Path, asked: Option<&str>) -> Result<String> {
     const USUAL: &str = "480p";
     let frames = root.join("JPEGImages");
+    if !frames.is_dir() {
+        return Err(DataError::Missing {
+            layout: Layout::Davis.name(),
+            path: frames,
+            what: "a folder for each resolution, with the frames".into(),
+        });
+    }
     let available = listing::subfolders(&frames)?;
     let chosen = match asked {
         Some(asked) => available.iter().find(|name| *name == asked),
@@ -51,7 +58,11 @@ fn resolution(root: &Path, asked: Option<&str>) -> Result<String> {
 fn list_file(root: &Path, split: &str) -> Result<PathBuf> {
     let sets = root.join("ImageSets");
     let exact = sets.join(format!("{split}.txt"));
-    let mut years = listing::subfolders(&sets)?;
+    // Without the folder there are no lists, and the error below says which one is missing.
+    let mut years = match sets.is_dir() {
+        true => listing::subfolders(&sets)?,
+        false => Vec::new(),
+    };
     years.reverse();
     let candidates = years
         .iter()
