@@ -37,7 +37,12 @@ impl Tracker for Warping {
         let mut frames = task.nothing();
         let mut known: Vec<(u32, Mask)> = Vec::new();
         let mut before: Option<Pyramid> = None;
-        for frame in task.start()..task.frame_count {
+        for (frame, found) in frames
+            .iter_mut()
+            .enumerate()
+            .take(task.frame_count)
+            .skip(task.start())
+        {
             let here = Pyramid::new(&picture(&mut *source, frame)?);
             if let Some(before) = &before {
                 let back = optical_flow(&here, before);
@@ -50,7 +55,7 @@ impl Tracker for Warping {
                 .iter()
                 .filter(|object| object.first_frame == frame);
             known.extend(new.map(|object| (object.id, object.mask.clone())));
-            frames[frame] = known
+            *found = known
                 .iter()
                 .map(|(id, mask)| (*id, Rle::encode(mask)))
                 .collect();
