@@ -65,11 +65,11 @@ enum DeviceName {
 #[derive(Subcommand)]
 enum Command {
     /// Segment an object on a picture.
-    Image(commands::image::Args),
+    Image(Box<commands::image::Args>),
     /// Track objects through a video.
     Video(Box<commands::video::Args>),
     /// Find everything on a picture, or in a video and track it.
-    Everything(commands::everything::Args),
+    Everything(Box<commands::everything::Args>),
     /// Measure how fast this machine segments and tracks.
     Bench(commands::bench::Args),
     /// Look into data sets.
