@@ -14,8 +14,8 @@
 //! let square = |x0: u32| BitMask::from(&Mask::from_fn(64, 64, |x, y| {
 //!     (x0..x0 + 20).contains(&x) && (20..40).contains(&y)
 //! }));
-//! let (truth, predicted) = (square(10), square(12));
-//! assert!((region_similarity(&truth, &predicted) - 18.0 / 22.0).abs() < 1e-12);
+//! let (truth, predicted) = (square(10), square(11));
+//! assert!((region_similarity(&truth, &predicted) - 19.0 / 21.0).abs() < 1e-12);
 //! assert!(boundary_accuracy(&truth, &predicted, BOUNDARY_TOLERANCE) > 0.9);
 //! ```
 

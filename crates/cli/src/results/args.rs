@@ -47,7 +47,7 @@ pub(crate) struct ResultArgs {
     #[arg(long, value_name = "FILE.safetensors")]
     pub(super) logits: Option<PathBuf>,
     /// Folder for the results; created if need be.
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR", default_value = "out")]
     pub(super) output: PathBuf,
 }
 

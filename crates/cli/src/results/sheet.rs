@@ -5,6 +5,7 @@
 //! a run that resumes somewhat earlier then finds those that it needs itself.
 
 use std::fs;
+use std::io::ErrorKind;
 
 use anyhow::Context as _;
 use masklet::ObjectId;
@@ -57,8 +58,13 @@ impl Sink for Sheet {
         if now != before {
             for position in (0..self.frames).step_by(before).filter(|p| p % now != 0) {
                 let path = scene.folder.file(&tile(position))?;
-                fs::remove_file(&path)
-                    .with_context(|| format!("cannot remove {}", path.display()))?;
+                match fs::remove_file(&path) {
+                    // A run that was killed after its checkpoint has removed it before.
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    removed => {
+                        removed.with_context(|| format!("cannot remove {}", path.display()))?;
+                    }
+                }
             }
         }
         if self.frames.is_multiple_of(now) {

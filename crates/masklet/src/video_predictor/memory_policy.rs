@@ -62,7 +62,7 @@ pub struct DistractorAwareMemory {
     pub max_box_share: f32,
     /// An anchor's predicted IoU is at least this.
     pub min_iou: f32,
-    /// An anchor's area is within this share of the median of the last [`MEDIAN_FRAMES`] areas.
+    /// An anchor's area is within this share of the median of the last ten areas.
     pub max_area_change: f32,
 }
 
@@ -79,7 +79,7 @@ impl Default for DistractorAwareMemory {
 }
 
 /// Areas of this many frames tell whether an object's size is stable (DAM4SAM, section 3.3).
-pub const MEDIAN_FRAMES: usize = 10;
+const MEDIAN_FRAMES: usize = 10;
 
 /// How sure the model is of a frame's result.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -58,7 +58,7 @@ impl MotionOptions {
     /// Checks that every value is in its range.
     ///
     /// # Errors
-    /// [`DataError::BadValue`], naming the field.
+    /// [`DataError::BadValue`](crate::DataError::BadValue), naming the field.
     pub fn check(&self) -> Result<()> {
         within("motion: frames", self.frames as f64, 1.0, 1e6, "at least 1")?;
         within(
