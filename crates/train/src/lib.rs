@@ -1,0 +1,1 @@
+//! Training and fine-tuning of SAM 2 (arXiv 2408.00714, section "Training" and appendix).
