@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use masklet_media::{FrameSource, Rle};
+use masklet_media::FrameSource;
 
 use crate::ReadOptions;
 use crate::dataset::{ObjectInfo, Sequence, VideoDataset};
@@ -201,15 +201,15 @@ impl Sequence for ObjectSequence {
         let Some(files) = self.masks.get(&frame) else {
             return Ok(None);
         };
-        let mut masks = Vec::with_capacity(files.len());
+        let mut maps = Vec::with_capacity(files.len());
         let mut dimensions = (0, 0);
         for (object, path) in files {
             let map = LabelMap::open(path)?;
             dimensions = map.dimensions();
             self.frames.check_mask(path, dimensions)?;
-            masks.push((*object, Rle::encode(&map.mask_where(|value| value != 0))));
+            maps.push((*object, map));
         }
-        Ok(Some(FrameAnnotation::from_masks(dimensions, masks)))
+        Ok(Some(FrameAnnotation::from_maps(dimensions, maps)))
     }
 
     fn objects(&self) -> Result<&[ObjectInfo]> {
