@@ -9,7 +9,7 @@ use masklet_media::{Mask, RgbImage, Rle};
 use serde::{Deserialize, Serialize};
 
 use super::SequenceFailure;
-use super::vos::slug;
+use super::videos::slug;
 use crate::cache::{Cache, digest};
 use crate::clicks::squared_distances;
 use crate::methods::{ModelIdentity, Watch};

@@ -4,15 +4,12 @@ use masklet_eval::metrics::mean;
 use masklet_eval::protocols::pvs::{Effort, Mode, Pvs, PvsSequence, Responder};
 use masklet_eval::protocols::vos::predicted;
 use masklet_eval::report::{CurvePoint, Metric, Protocol, Row, Strip};
-use masklet_eval::scoring::{SequenceScore, Summary};
+use masklet_eval::scoring::{SequenceScore, Summary, Void};
 
-use super::common::{
-    Baselines, Findings, ModelOfReport, Reporting, VideoArgs, finish, model_of, strip,
-    with_progress,
-};
+use super::common::{Findings, ModelOfReport, RunArgs, finish, strip, with_progress};
+use super::video_args::VideoArgs;
 use crate::Global;
 use crate::failure::Failure;
-use crate::model_args::ModelArgs;
 
 /// Correct a model where it is wrong, and see how its masks improve.
 ///
@@ -50,11 +47,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 64)]
     encoded_frames: usize,
     #[command(flatten)]
-    baselines: Baselines,
-    #[command(flatten)]
-    model: ModelArgs,
-    #[command(flatten)]
-    reporting: Reporting,
+    run: RunArgs,
 }
 
 /// Modes by name.
@@ -79,20 +72,17 @@ impl ModeName {
 pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let data = args.video.open()?;
     let names = args.video.names(&*data)?;
-    let rules = args.video.rules(data.layout());
-    let model = model_of(&args.model)?;
+    let model = args.run.model()?;
     let responders = args.responders(model.as_ref())?;
+    let reporting = &args.run.reporting;
+    let void = Void::Background;
     let pvs = Pvs {
-        data: &*data,
-        names: &names,
-        rules,
+        videos: args.video.videos(&*data, &names, void, reporting.cache()),
         effort: Effort {
             clicks: args.clicks.into(),
             frames: args.rounds.into(),
             threshold: args.threshold,
         },
-        max_frames: args.video.max_frames(),
-        cache: args.reporting.cache(),
     };
     let runs: Vec<(&Responder, Mode)> = responders
         .iter()
@@ -111,35 +101,25 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         Ok(())
     })?;
     let description = args.video.describe(&*data, names.len());
-    let report = args.reporting.report(
+    let report = reporting.report(
         Protocol::Pvs,
         description,
-        rules.sentence(),
+        pvs.videos.rules.sentence(),
         model.as_ref(),
         findings,
     )?;
-    finish(&args.reporting, &report, &strips, &[], global)
+    finish(reporting, &report, &strips, &[], global)
 }
 
 impl Args {
     fn responders(&self, model: Option<&ModelOfReport>) -> Result<Vec<Responder>, Failure> {
-        let mut responders = Vec::new();
-        if let Some(model) = model {
-            responders.push(Responder::Model {
-                model: Box::new(model.model.clone()),
-                identity: model.identity.clone(),
-                cached_frames: self.encoded_frames,
-            });
-        }
-        if self.baselines.wanted() {
-            responders.push(Responder::CopiedMasks);
-        }
-        if responders.is_empty() {
-            return Err(Failure::usage(anyhow::anyhow!(
-                "there is nothing to evaluate: pass --weights FILE"
-            )));
-        }
-        Ok(responders)
+        let wrapped = |model: &ModelOfReport| Responder::Model {
+            model: Box::new(model.model.clone()),
+            identity: model.identity.clone(),
+            cached_frames: self.encoded_frames,
+        };
+        let baselines = [Responder::CopiedMasks, Responder::WarpedMasks];
+        self.run.methods(model, wrapped, baselines)
     }
 
     fn row(&self, responder: &Responder, mode: Mode, sequences: &[PvsSequence]) -> Row {
@@ -241,12 +221,16 @@ impl Args {
         sequences: &[PvsSequence],
     ) -> Result<Vec<Strip>, Failure> {
         let mut strips = Vec::new();
-        for unit in row.worst_first().into_iter().take(self.reporting.strips) {
+        for unit in row
+            .worst_first()
+            .into_iter()
+            .take(self.run.reporting.strips)
+        {
             let found = sequences
                 .iter()
                 .find(|sequence| sequence.scores[0].name == unit.name);
             let Some(found) = found else { continue };
-            let sequence = pvs.data.open_named(&unit.name)?;
+            let sequence = pvs.videos.data.open_named(&unit.name)?;
             strips.push(strip(number, unit, &*sequence, |frame| {
                 Ok(predicted(&found.last, frame))
             })?);
