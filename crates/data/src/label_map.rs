@@ -111,7 +111,10 @@ impl LabelMap {
     pub fn counts(&self) -> Vec<(u16, u64)> {
         // Labels come in stretches; counting those spares a wait for memory at every pixel.
         const STRETCH: usize = 32;
-        let mut counts = vec![0u64; 1 << 16];
+        let mut counts = match &self.labels {
+            Labels::Bytes(_) => vec![0u64; 1 << 8],
+            Labels::Words(_) => vec![0u64; 1 << 16],
+        };
         match &self.labels {
             Labels::Bytes(labels) => {
                 for stretch in labels.chunks(STRETCH) {
@@ -124,7 +127,6 @@ impl LabelMap {
                         }
                     }
                 }
-                counts.truncate(1 << 8);
             }
             Labels::Words(labels) => {
                 for stretch in labels.chunk_by(|a, b| a == b) {

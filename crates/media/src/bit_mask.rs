@@ -48,6 +48,11 @@ impl BitMask {
         let wanted = u64::from(value) * ONES;
         let flip = if inverted { !0 } else { 0 };
         Self::packed((width, height), values, |values| {
+            // Most stretches are of one value.
+            let first = values[0];
+            if values.iter().fold(0, |all, value| all | (value ^ first)) == 0 {
+                return if first == value { !flip } else { flip };
+            }
             let (eights, rest) = values.as_chunks::<LANES>();
             let mut word = 0;
             for (at, eight) in eights.iter().enumerate() {

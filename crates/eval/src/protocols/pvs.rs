@@ -92,8 +92,33 @@ pub struct Pvs<'a> {
 pub struct ObjectCost {
     /// The object's number.
     pub id: u32,
-    /// Clicks and seconds after each round.
-    pub rounds: Vec<(usize, f64)>,
+    /// After each round, all in all.
+    pub rounds: Vec<RoundCost>,
+}
+
+/// What an object took up to some round.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RoundCost {
+    /// Clicks.
+    pub clicks: usize,
+    /// Seconds of computing.
+    pub computing: f64,
+    /// Seconds that an annotator would need, as the paper reckons them.
+    pub annotating: f64,
+}
+
+impl Mode {
+    /// Seconds that an annotator needs for `clicks` on `annotated` frames of a video of `frames`, as
+    /// the paper's appendix on this evaluation reckons them: a second to find the object on each
+    /// frame, one and a half for a click, and watching the video at ten frames a second, in each
+    /// round or once.
+    fn annotation_seconds(self, frames: usize, annotated: usize, clicks: usize) -> f64 {
+        let watched = match self {
+            Self::Offline => annotated,
+            Self::Online => 1,
+        };
+        (frames * watched) as f64 / 10.0 + annotated as f64 + 1.5 * clicks as f64
+    }
 }
 
 /// A sequence with each number of annotated frames.
@@ -164,13 +189,14 @@ impl Pvs<'_> {
             let (rounds, _) = self.videos.cache.get(&name, &depends_on, interact)?;
             objects.push((object.id, rounds));
         }
-        self.score(sequence, task.frame_count, &objects)
+        self.score(sequence, task.frame_count, mode, &objects)
     }
 
     fn score(
         &self,
         sequence: &dyn Sequence,
         frame_count: usize,
+        mode: Mode,
         objects: &[(u32, Vec<Round>)],
     ) -> Result<PvsSequence> {
         let masks_on = |round: usize, frame: usize| -> Vec<(u32, Rle)> {
@@ -184,12 +210,16 @@ impl Pvs<'_> {
             self.videos.score(sequence, frame_count, predicted)
         };
         let rounds = 0..self.effort.frames;
+        let cost_of = |round: &Round| RoundCost {
+            clicks: round.clicks,
+            computing: round.seconds,
+            annotating: mode.annotation_seconds(frame_count, round.annotated.len(), round.clicks),
+        };
         let cost = |(id, all): &(u32, Vec<Round>)| ObjectCost {
             id: *id,
             rounds: rounds
                 .clone()
-                .map(|round| at_round(all, round))
-                .map(|round| (round.clicks, round.seconds))
+                .map(|round| cost_of(at_round(all, round)))
                 .collect(),
         };
         let last = self.effort.frames - 1;
@@ -210,4 +240,16 @@ impl Pvs<'_> {
 /// After the last round nothing changes.
 fn at_round(rounds: &[Round], round: usize) -> &Round {
     &rounds[round.min(rounds.len() - 1)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_annotator_watches_the_video_in_each_round_or_once() {
+        // The paper's example: 30 seconds for 300 frames, 1 for a frame, 1.5 for a click.
+        assert_eq!(Mode::Offline.annotation_seconds(300, 2, 6), 71.0);
+        assert_eq!(Mode::Online.annotation_seconds(300, 2, 6), 41.0);
+    }
 }

@@ -126,21 +126,23 @@ impl Report {
         html.push_str(
             "</table></div><p class=note>Per cent where not said otherwise. Baselines in grey.",
         );
-        if let Some(first) = quoted.first() {
+        if !quoted.is_empty() {
             let _ = write!(
                 html,
                 " Rows in italics are quoted, not measured here: {}.",
-                escaped(first.source)
+                escaped(&Quoted::sources(quoted))
             );
         }
         html + "</p>"
     }
 
     fn row_html(&self, number: usize, row: &Row, strips: &[Strip]) -> String {
-        let open = if row.baseline {
-            " class=baseline"
-        } else {
-            " open"
+        // Baselines are folded away where there is something else to see.
+        let alone = self.rows.iter().all(|row| row.baseline);
+        let open = match (row.baseline, alone) {
+            (true, false) => " class=baseline",
+            (true, true) => " class=baseline open",
+            (false, _) => " open",
         };
         let units = row.worst_first();
         let mut html = format!(

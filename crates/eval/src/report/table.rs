@@ -29,7 +29,10 @@ impl Table {
                 .collect()
         };
         let quote = |quoted: &Quoted| {
-            let value = |name: &String| number((name == "J&F").then_some(quoted.jf));
+            let value = |name: &String| {
+                let known = quoted.metrics.iter().find(|(known, _)| known == name);
+                number(known.map(|&(_, value)| value))
+            };
             let words = [
                 format!("{} (quoted)", quoted.method),
                 quoted.prompt.to_owned(),

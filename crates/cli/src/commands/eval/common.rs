@@ -251,8 +251,9 @@ pub(super) fn finish(
         print_json(report)?;
     } else if !global.quiet {
         print_line(Table::of_methods(report, quoted).to_text().trim_end())?;
-        if let Some(first) = quoted.first() {
-            print_line(&format!("quoted, not measured here: {}", first.source))?;
+        if !quoted.is_empty() {
+            let sources = Quoted::sources(quoted);
+            print_line(&format!("quoted, not measured here: {sources}"))?;
         }
         if let Some(folder) = &reporting.output {
             print_line(&folder.join("report.html").display().to_string())?;

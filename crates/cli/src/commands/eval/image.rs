@@ -9,7 +9,7 @@ use masklet_eval::metrics::mean;
 use masklet_eval::prompts::Prompt;
 use masklet_eval::protocols::image::{ImageScore, Images, Segmenter};
 use masklet_eval::report::{
-    CurvePoint, DataDescription, Metric, Protocol, Row, Strip, StripFrame, Unit,
+    CurvePoint, DataDescription, Metric, Protocol, Row, Strip, StripFrame, Unit, quoted_images,
 };
 
 use super::common::{Findings, ModelOfReport, RunArgs, finish, with_progress};
@@ -111,7 +111,13 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         model.as_ref(),
         findings,
     )?;
-    finish(reporting, &report, &strips, &[], global)
+    let all = args.max_images.is_none() && args.max_segments.is_none();
+    let quoted = if all {
+        quoted_images(&names)
+    } else {
+        Vec::new()
+    };
+    finish(reporting, &report, &strips, &quoted, global)
 }
 
 impl Args {
@@ -178,6 +184,7 @@ fn rows(segmenter: &Segmenter, prompts: &[Prompt], found: &[Found<'_>]) -> Vec<(
             score: row.metrics[0].value,
             clicks: f64::from(*count),
             seconds: mean_seconds(found),
+            annotation_seconds: None,
         }),
         _ => None,
     };

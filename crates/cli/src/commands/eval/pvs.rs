@@ -1,7 +1,7 @@
 //! `masklet eval pvs`: promptable video segmentation, interactive.
 
 use masklet_eval::metrics::mean;
-use masklet_eval::protocols::pvs::{Effort, Mode, Pvs, PvsSequence, Responder};
+use masklet_eval::protocols::pvs::{Effort, Mode, Pvs, PvsSequence, Responder, RoundCost};
 use masklet_eval::protocols::vos::predicted;
 use masklet_eval::report::{CurvePoint, Metric, Protocol, Row, Strip};
 use masklet_eval::scoring::{SequenceScore, Summary, Void};
@@ -139,8 +139,9 @@ impl Args {
             .map(|round| CurvePoint {
                 annotated: round + 1,
                 score: Summary::over(&scores(round), None).jf * 100.0,
-                clicks: mean(costs(round).map(|(clicks, _)| clicks as f64)),
-                seconds: mean(costs(round).map(|(_, seconds)| seconds)),
+                clicks: mean(costs(round).map(|cost| cost.clicks as f64)),
+                seconds: mean(costs(round).map(|cost| cost.computing)),
+                annotation_seconds: Some(mean(costs(round).map(|cost| cost.annotating))),
             })
             .filter(|point| point.score.is_finite())
             .collect();
@@ -159,40 +160,41 @@ impl Args {
         row
     }
 
-    /// What it takes to reach the quality asked for. An object that never reaches it counts with
-    /// all its clicks and seconds.
+    /// The paper's measure, the mean over all numbers of annotated frames; and what it takes to reach
+    /// the quality asked for. An object that never reaches it counts with all its clicks and seconds.
     fn effort_metrics(&self, sequences: &[PvsSequence], curve: &[CurvePoint]) -> Vec<Metric> {
-        let needed: Vec<(bool, usize, f64)> = sequences
+        let needed: Vec<(bool, RoundCost)> = sequences
             .iter()
             .flat_map(|sequence| self.needed(sequence))
             .collect();
         let quality = self.quality;
-        let reached = needed.iter().filter(|(reached, ..)| *reached).count();
         let mut metrics = Vec::new();
         if let Some(first) = curve.first() {
-            metrics.push(Metric::new("J&F, 1 frame", first.score));
+            let all = mean(curve.iter().map(|point| point.score));
+            metrics.extend([
+                Metric::new("J&F, mean of rounds", all),
+                Metric::new("J&F, 1 frame", first.score),
+            ]);
         }
         if !needed.is_empty() {
+            let reached = needed.iter().filter(|(reached, _)| *reached).count();
+            let share = reached as f64 / needed.len() as f64;
+            let of = |what: &str, value: fn(&RoundCost) -> f64| {
+                let values = needed.iter().map(|(_, cost)| value(cost));
+                Metric::new(&format!("{what} to {quality}"), mean(values))
+            };
             metrics.extend([
-                Metric::percent(
-                    &format!("objects at {quality}"),
-                    reached as f64 / needed.len() as f64,
-                ),
-                Metric::new(
-                    &format!("clicks to {quality}"),
-                    mean(needed.iter().map(|(_, clicks, _)| *clicks as f64)),
-                ),
-                Metric::new(
-                    &format!("seconds to {quality}"),
-                    mean(needed.iter().map(|(.., seconds)| *seconds)),
-                ),
+                Metric::percent(&format!("objects at {quality}"), share),
+                of("clicks", |cost| cost.clicks as f64),
+                of("annotator s", |cost| cost.annotating),
+                of("computing s", |cost| cost.computing),
             ]);
         }
         metrics
     }
 
-    /// For each object whether it reaches the quality, and clicks and seconds until then.
-    fn needed(&self, sequence: &PvsSequence) -> Vec<(bool, usize, f64)> {
+    /// For each object whether it reaches the quality, and what it took until then.
+    fn needed(&self, sequence: &PvsSequence) -> Vec<(bool, RoundCost)> {
         let quality = |round: usize, id: u32| {
             let objects = &sequence.scores[round].objects;
             Some(objects.iter().find(|object| object.id == id)?.jf() * 100.0)
@@ -207,8 +209,7 @@ impl Args {
                 let reaches =
                     |&round: &usize| quality(round, cost.id).is_some_and(|jf| jf >= self.quality);
                 let round = (0..=last).find(reaches);
-                let (clicks, seconds) = cost.rounds[round.unwrap_or(last)];
-                (round.is_some(), clicks, seconds)
+                (round.is_some(), cost.rounds[round.unwrap_or(last)])
             })
             .collect()
     }

@@ -120,11 +120,11 @@ impl VideoArgs {
     }
 
     /// Published numbers, if the whole set is evaluated.
-    pub(super) fn quoted(&self, layout: Layout) -> Vec<Quoted> {
+    pub(super) fn quoted(&self, data: &dyn VideoDataset) -> Vec<Quoted> {
         if !self.sequences.is_empty() || self.max_frames.is_some() {
             return Vec::new();
         }
         let path = self.data.join(self.split.as_deref().unwrap_or_default());
-        quoted(layout, &path.display().to_string())
+        quoted(data.layout(), &path.display().to_string(), data.names())
     }
 }

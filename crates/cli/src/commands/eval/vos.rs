@@ -93,7 +93,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         reporting,
         &report,
         &strips,
-        &args.video.quoted(data.layout()),
+        &args.video.quoted(&*data),
         global,
     )
 }
