@@ -258,7 +258,10 @@ fn given_predictions_are_scored_and_compared() {
         "{comparison}"
     );
     assert_eq!(comparison[0]["units"][1]["name"], "fast");
-    succeeded(&run.command(&["compare", "b", "a"]));
+    succeeded(&run.command(&["compare", "b", "a", "-o", "difference"]));
+    let page = fs::read_to_string(run.path("difference/compare.html")).unwrap();
+    assert!(page.contains("bar better") && page.contains("fast"));
+    assert_eq!(run.json("difference/compare.json"), comparison);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::quoted::Quoted;
 use super::svg::{bars, curves};
 use super::{Protocol, Report, Row, Strip, Table};
 
-const STYLE: &str = include_str!("page.css");
+pub(super) const STYLE: &str = include_str!("page.css");
 /// Bars shown of a row.
 const MOST_BARS: usize = 60;
 

@@ -22,7 +22,11 @@ impl Table {
         let names = metric_names(&report.rows);
         let head = ["method", "prompt"].map(str::to_owned).into_iter();
         let cells = |row: &Row| {
-            let values = names.iter().map(|name| number(row.metric(name)));
+            let values = names.iter().map(|name| match row.metric(name) {
+                // A network may take many seconds an image.
+                Some(speed) if name.ends_with("/s") => format!("{speed:.2}"),
+                value => number(value),
+            });
             [row.method.clone(), row.prompt.clone()]
                 .into_iter()
                 .chain(values)

@@ -276,19 +276,29 @@ fn write(
     strips: &[Strip],
     quoted: &[Quoted],
 ) -> Result<(), Failure> {
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot create the folder {}", folder.display()))?;
     let mut json = serde_json::to_vec_pretty(report).context("cannot encode the report")?;
     json.push(b'\n');
-    atomic::write(&folder.join("report.json"), &json)?;
-    atomic::write(
-        &folder.join("report.md"),
-        report.to_markdown(quoted).as_bytes(),
-    )?;
-    atomic::write(
-        &folder.join("report.html"),
-        report.to_html(strips, quoted).as_bytes(),
-    )?;
+    let (markdown, html) = (report.to_markdown(quoted), report.to_html(strips, quoted));
+    write_files(
+        folder,
+        [
+            ("report.json", json.as_slice()),
+            ("report.md", markdown.as_bytes()),
+            ("report.html", html.as_bytes()),
+        ],
+    )
+}
+
+/// Writes files into a folder, which is made if it is not there.
+pub(super) fn write_files<const N: usize>(
+    folder: &Path,
+    files: [(&str, &[u8]); N],
+) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot create the folder {}", folder.display()))?;
+    for (name, bytes) in files {
+        atomic::write(&folder.join(name), bytes)?;
+    }
     Ok(())
 }
 
