@@ -392,6 +392,11 @@ impl Sam2Config {
         }
     }
 
+    /// As JSON, which files of weights carry.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a tree of numbers")
+    }
+
     /// The same network as it is trained: the single mask is taken as it is, clicked masks are
     /// encoded softly, memories come from consecutive frames, and pointers of conditioning frames
     /// ahead are attended to (reference behaviour: what `self.training` switches in `SAM2Base`).

@@ -7,4 +7,4 @@ pub mod losses;
 pub mod rollout;
 
 pub use error::{Result, TrainError};
-pub use rollout::{Annotator, ClipTensors, FirstPrompt, Rollout, Visit, rollout};
+pub use rollout::{Annotator, ClipTensors, PromptInput, Rollout, Visit, rollout};

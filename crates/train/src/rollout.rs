@@ -100,7 +100,7 @@ impl Visit {
 
 /// The first prompt on a frame.
 #[derive(Debug, Clone, PartialEq)]
-pub enum FirstPrompt {
+pub enum PromptInput {
     /// The true masks.
     Mask,
     /// Points or the corners of a box, as many for each object.
@@ -113,7 +113,7 @@ pub trait Annotator {
     fn visits(&self) -> Vec<Visit>;
 
     /// The prompt on an initial frame, given the objects' true masks.
-    fn first_prompt(&mut self, frame: usize, truth: &[Mask]) -> FirstPrompt;
+    fn first_prompt(&mut self, frame: usize, truth: &[Mask]) -> PromptInput;
 
     /// One more click on each object, given its true and predicted masks.
     fn correction(&mut self, frame: usize, truth: &[Mask], predicted: &[Mask]) -> Vec<Point>;
@@ -185,7 +185,7 @@ impl Walk<'_> {
         let mut output = None;
         if visit.initial {
             match annotator.first_prompt(visit.frame, truth) {
-                FirstPrompt::Mask => {
+                PromptInput::Mask => {
                     let [_, _, height, width] = self.clip.masks[visit.frame].dims();
                     let mask = self.clip.masks[visit.frame].clone();
                     let given = given_logits(mask.clone());
@@ -196,7 +196,7 @@ impl Walk<'_> {
                         ..network.adopt_mask(features, mask)
                     });
                 }
-                FirstPrompt::Points(first) => points = first,
+                PromptInput::Points(first) => points = first,
             }
         }
         let was_given = output.is_some() && visit.corrections == 0;

@@ -13,7 +13,7 @@ use masklet_model::config::Sam2Config;
 use masklet_model::weights::{self, CONFIG_KEY, Checkpoint, save_safetensors};
 use masklet_model::{Compute, LoadedModel, Point, PointLabel};
 use masklet_train::losses::{LossOptions, LossParts};
-use masklet_train::{Annotator, ClipTensors, FirstPrompt, Visit, rollout};
+use masklet_train::{Annotator, ClipTensors, PromptInput, Visit, rollout};
 use serde::Deserialize;
 
 const SIZE: usize = 256;
@@ -68,13 +68,13 @@ impl Annotator for Script<'_> {
             .collect()
     }
 
-    fn first_prompt(&mut self, frame: usize, _: &[Mask]) -> FirstPrompt {
+    fn first_prompt(&mut self, frame: usize, _: &[Mask]) -> PromptInput {
         match &self.scenario.prompts[&frame] {
             ScriptedPrompt::Mask(word) => {
                 assert_eq!(word, "mask");
-                FirstPrompt::Mask
+                PromptInput::Mask
             }
-            ScriptedPrompt::Points(points) => FirstPrompt::Points(
+            ScriptedPrompt::Points(points) => PromptInput::Points(
                 points
                     .iter()
                     .map(|points| points.iter().map(point).collect())
