@@ -76,6 +76,8 @@ enum Command {
     Data(commands::data::Args),
     /// Evaluate models and predictions with the benchmarks' own metrics.
     Eval(commands::eval::Args),
+    /// Train or fine-tune a model.
+    Train(commands::train::Args),
     /// Look into checkpoint files, and convert them.
     Weights(commands::weights::Args),
     /// List the official models, and fetch them ahead of use.
@@ -114,6 +116,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Bench(args) => commands::bench::run(&args, &global),
         Command::Data(args) => commands::data::run(&args, &global),
         Command::Eval(args) => commands::eval::run(&args, &global),
+        Command::Train(args) => commands::train::run(&args, &global),
         Command::Weights(args) => commands::weights::run(&args, &global),
         Command::Models(args) => commands::models::run(&args, &global),
         Command::Doctor(args) => commands::doctor::run(&args, &global),

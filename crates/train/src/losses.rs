@@ -1,41 +1,13 @@
 //! The losses of a prediction (paper, appendix "Training"; reference behaviour:
 //! `MultiStepMultiMasksAndIous`).
 
+use std::ops::Add;
+
 use burn::tensor::activation::{log_sigmoid, sigmoid};
 use burn::tensor::{DType, Int, Tensor};
 use masklet_model::{Interpolation, resize};
-use serde::{Deserialize, Serialize};
 
-/// How much each part counts, and the shape of the focal loss.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LossOptions {
-    /// Weight of the focal loss of the mask.
-    pub focal: f64,
-    /// Weight of the dice loss of the mask.
-    pub dice: f64,
-    /// Weight of the absolute error of predicted IoUs.
-    pub iou: f64,
-    /// Weight of the cross-entropy of the occlusion score.
-    pub occlusion: f64,
-    /// Focal loss: weight of the object's pixels, 0 to 1; the background's is 1 minus it.
-    pub focal_alpha: f64,
-    /// Focal loss: how much pixels that are right already count less; at least 0.
-    pub focal_gamma: f64,
-}
-
-impl Default for LossOptions {
-    fn default() -> Self {
-        Self {
-            focal: 20.0,
-            dice: 1.0,
-            iou: 1.0,
-            occlusion: 1.0,
-            focal_alpha: 0.25,
-            focal_gamma: 2.0,
-        }
-    }
-}
+use crate::config::LossOptions;
 
 /// What the network said in one step on one frame, for a batch of objects.
 #[derive(Debug, Clone)]
@@ -61,9 +33,10 @@ pub struct LossParts<T = Tensor<1>> {
     pub occlusion: T,
 }
 
-impl LossParts {
-    /// The parts of both.
-    pub fn plus(self, other: Self) -> Self {
+impl<T: Add<Output = T>> Add for LossParts<T> {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
         Self {
             focal: self.focal + other.focal,
             dice: self.dice + other.dice,
@@ -71,7 +44,9 @@ impl LossParts {
             occlusion: self.occlusion + other.occlusion,
         }
     }
+}
 
+impl LossParts {
     /// The weighted sum, divided by the number of objects in the step.
     pub fn total(&self, options: &LossOptions, objects: usize) -> Tensor<1> {
         let parts = [

@@ -11,7 +11,8 @@ use masklet_model::{
     resize, silence_absent,
 };
 
-use crate::losses::{LossOptions, LossParts, StepPrediction, step_losses};
+use crate::config::LossOptions;
+use crate::losses::{LossParts, StepPrediction, step_losses};
 use crate::{Result, TrainError};
 
 /// A clip as the network takes it.
@@ -285,7 +286,7 @@ impl Walk<'_> {
         };
         let losses = step_losses(&prediction, &self.clip.masks[frame], self.options);
         self.losses = Some(match self.losses.take() {
-            Some(sum) => sum.plus(losses),
+            Some(sum) => sum + losses,
             None => losses,
         });
     }

@@ -260,7 +260,7 @@ impl Run {
         for clip in &clips {
             let outcome = self.clip_gradients(clip, objects, &mut gradients)?;
             losses = Some(match losses {
-                Some(sum) => sum.plus(&outcome.losses),
+                Some(sum) => sum + outcome.losses,
                 None => outcome.losses,
             });
             ious.extend(outcome.ious);

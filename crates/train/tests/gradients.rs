@@ -12,7 +12,8 @@ use masklet_media::{Mask, RgbImage, preprocess};
 use masklet_model::config::Sam2Config;
 use masklet_model::weights::{self, CONFIG_KEY, Checkpoint, save_safetensors};
 use masklet_model::{Compute, LoadedModel, Point, PointLabel};
-use masklet_train::losses::{LossOptions, LossParts};
+use masklet_train::config::LossOptions;
+use masklet_train::losses::LossParts;
 use masklet_train::{Annotator, ClipTensors, PromptInput, Visit, rollout};
 use serde::Deserialize;
 
