@@ -16,6 +16,7 @@
 //! * [`contours`]: the outlines of a mask, for polygons;
 //! * [`overlay`]: tint, contours, prompts and numbers drawn onto a picture;
 //! * [`compose`]: objects cut out, or put before another background;
+//! * [`sheet`]: small pictures with their objects, in rows;
 //! * [`atomic`]: files that are either complete or not there.
 //!
 //! Three decisions shape the code. **JPEG is decoded by libjpeg-turbo's code** (through
@@ -61,6 +62,7 @@ pub mod overlay;
 pub mod preprocess;
 mod rgb_image;
 pub mod rle;
+pub mod sheet;
 pub mod video_writer;
 mod yuv;
 

@@ -149,7 +149,8 @@ fn masks_of(annotation: &FrameAnnotation) -> Vec<(u32, Mask)> {
 
 fn drawn(picture: &RgbImage, masks: &[(u32, Mask)]) -> Result<Vec<u8>> {
     let factor = picture.width().div_ceil(WIDEST).max(1);
-    let small = smaller(picture, factor)?;
+    // What is left over at the right and below is squeezed in.
+    let small = picture.resized((picture.width() / factor, (picture.height() / factor).max(1)))?;
     let masks: Vec<(u32, Mask)> = masks
         .iter()
         .map(|(id, mask)| (*id, smaller_mask(mask, small.dimensions(), factor)))
@@ -163,31 +164,6 @@ fn drawn(picture: &RgbImage, masks: &[(u32, Mask)]) -> Result<Vec<u8>> {
         })
         .collect();
     Ok(draw_overlay(&small, &objects)?.to_jpeg(QUALITY)?)
-}
-
-/// Each pixel is the mean of a block; what is left over at the right and below is cut off.
-fn smaller(picture: &RgbImage, factor: u32) -> Result<RgbImage> {
-    let (width, height) = (picture.width() / factor, (picture.height() / factor).max(1));
-    let (step, row) = (factor as usize, picture.width() as usize * 3);
-    let mut pixels = Vec::with_capacity(width as usize * height as usize * 3);
-    for y in 0..height as usize {
-        for x in 0..width as usize {
-            for channel in 0..3 {
-                let mut sum = 0u32;
-                let rows =
-                    (y * step..(y + 1) * step).take_while(|&y| y < picture.height() as usize);
-                let mut count = 0;
-                for v in rows {
-                    for u in x * step..(x + 1) * step {
-                        sum += u32::from(picture.pixels()[v * row + u * 3 + channel]);
-                        count += 1;
-                    }
-                }
-                pixels.push((sum / count.max(1)) as u8);
-            }
-        }
-    }
-    Ok(RgbImage::from_raw(width, height, pixels)?)
 }
 
 /// Whether the object covers a quarter of a block: less would lose what is thin.

@@ -66,7 +66,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         .map(|path| args.open(path))
         .collect::<Result<Vec<_>, _>>()?;
     let prompts = args.prompts();
-    let model = args.run.model()?;
+    let model = args.run.model(global)?;
     let reporting = &args.run.reporting;
     let segmenters = args.segmenters(model.as_ref())?;
     let total: usize = sources.iter().map(|source| source.indices.len()).sum();

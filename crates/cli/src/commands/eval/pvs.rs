@@ -72,7 +72,7 @@ impl ModeName {
 pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let data = args.video.open()?;
     let names = args.video.names(&*data)?;
-    let model = args.run.model()?;
+    let model = args.run.model(global)?;
     let responders = args.responders(model.as_ref())?;
     let reporting = &args.run.reporting;
     let void = Void::Background;

@@ -51,7 +51,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let data = args.video.open()?;
     let names = args.video.names(&*data)?;
-    let model = args.run.model()?;
+    let model = args.run.model(global)?;
     let trackers = trackers(&args.run, model.as_ref())?;
     let reporting = &args.run.reporting;
     let void = if args.ignore_void {
