@@ -67,10 +67,11 @@ impl Report {
                 model.name, model.weights, model.precision
             )
         });
-        let unit = if self.protocol == Protocol::Image {
-            "images"
-        } else {
-            "sequences"
+        let unit = match (self.protocol, self.data.units) {
+            (Protocol::Image, 1) => "image",
+            (Protocol::Image, _) => "images",
+            (_, 1) => "sequence",
+            _ => "sequences",
         };
         let data = format!("{}, {} {unit}", self.data.layout, self.data.units);
         let facts = [

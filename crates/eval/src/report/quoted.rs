@@ -139,8 +139,8 @@ pub fn quoted(layout: Layout, path: &str, sequences: &[String]) -> Vec<Quoted> {
 }
 
 fn is_davis_2017_val(sequences: &[String]) -> bool {
-    let has = |name: &&str| sequences.iter().any(|sequence| sequence == name);
-    sequences.len() == DAVIS_2017_COUNT && DAVIS_2017_ONLY.iter().all(|name| has(&name))
+    let has = |name: &str| sequences.iter().any(|sequence| sequence == name);
+    sequences.len() == DAVIS_2017_COUNT && DAVIS_2017_ONLY.iter().all(|name| has(name))
 }
 
 fn paper<const N: usize>(names: &[&'static str], rows: &[[f64; N]; MODELS.len()]) -> Vec<Quoted> {
@@ -202,8 +202,8 @@ const SA_23_MIOU: [(&str, f64, f64); 5] = [
 /// if each of its sets is there and nothing else. For single sets they show differences only.
 pub fn quoted_images(sets: &[&str]) -> Vec<Quoted> {
     let names: Vec<String> = sets.iter().map(|name| name.to_lowercase()).collect();
-    let is_there = |set: &&str| names.iter().any(|name| name.contains(*set));
-    if names.len() != SA_23.len() || !SA_23.iter().all(|set| is_there(&set)) {
+    let is_there = |set: &str| names.iter().any(|name| name.contains(set));
+    if names.len() != SA_23.len() || !SA_23.iter().all(|set| is_there(set)) {
         return Vec::new();
     }
     let quote = |method, prompt, miou| Quoted {
