@@ -119,6 +119,17 @@ pub enum TrainError {
         /// Where the clips are.
         saved: PathBuf,
     },
+    /// A gradient is not a number any more, though the loss is.
+    #[error(
+        "the gradient of {parameter} in step {step} is not finite: the network has diverged. A \
+         lower learning rate or a longer warm-up helps; the run goes on from its last checkpoint"
+    )]
+    GradientNotFinite {
+        /// The step.
+        step: u64,
+        /// The first parameter with such a gradient.
+        parameter: String,
+    },
     /// A file or folder cannot be used.
     #[error("cannot {what} {path}: {source}")]
     File {
