@@ -1,6 +1,7 @@
 //! The `masklet` command.
 
 mod commands;
+mod device;
 mod failure;
 mod fetching;
 mod interrupt;
@@ -40,7 +41,7 @@ struct Cli {
 struct Global {
     /// Where to compute.
     #[arg(long, global = true, value_enum, default_value = "cpu")]
-    device: DeviceName,
+    device: device::DeviceName,
     /// Threads to use. By default one for each core.
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -53,13 +54,6 @@ struct Global {
     /// Print more about what is done and how long it takes.
     #[arg(short, long, global = true)]
     verbose: bool,
-}
-
-/// Devices that are built in.
-#[derive(clap::ValueEnum, Clone, Copy)]
-enum DeviceName {
-    /// The processor.
-    Cpu,
 }
 
 #[derive(Subcommand)]
@@ -99,7 +93,6 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { command, global } = commands::video::resumed(cli)?;
-    let DeviceName::Cpu = global.device;
     if let Some(threads) = global.threads {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads.into())

@@ -51,6 +51,24 @@ impl Compute {
         }
     }
 
+    /// An NVIDIA GPU by its number, in f32.
+    #[cfg(feature = "cuda")]
+    pub fn cuda(number: usize) -> Self {
+        Self {
+            device: Device::cuda(number),
+            precision: Precision::F32,
+        }
+    }
+
+    /// The first GPU (or software renderer) that Vulkan offers, in f32.
+    #[cfg(feature = "vulkan")]
+    pub fn vulkan() -> Self {
+        Self {
+            device: Device::vulkan(burn::tensor::DeviceKind::DefaultDevice),
+            precision: Precision::F32,
+        }
+    }
+
     /// The CPU, in bf16 where the processor multiplies it natively, else in f32.
     pub fn fastest_cpu() -> Self {
         Self::cpu(if bf16_native() {

@@ -131,7 +131,7 @@ impl ClipLoader {
         let report = self.skipped.lock().expect("no thread panics while it reports");
         let line = |(source, skipped, count): (&str, &masklet_data::Skipped, u64)| {
             let times = if count > 1 { format!(" ({count} times)") } else { String::new() };
-            format!("{source}: {skipped}{times}")
+            format!("{source}: {}: {}{times}", skipped.name, skipped.reason)
         };
         report.entries().map(line).collect()
     }

@@ -126,6 +126,8 @@ impl Run {
         progress: Progress,
         sources: Sources,
     ) -> Result<Self> {
+        let mut model = model;
+        model.network = optimizer.freeze(model.network);
         let size = inference.image_size as u32;
         let validation = match &sources.validation {
             Some(mixture) => validation_clips(mixture, &config, size)?,

@@ -36,7 +36,7 @@ impl<'a, R: Rng> SimulatedUser<'a, R> {
 impl<R: Rng> Annotator for SimulatedUser<'_, R> {
     fn visits(&self) -> Vec<Visit> {
         let clicks = |frame| match self.plan.is_corrected(frame) {
-            true => self.options.clicks_per_frame,
+            true => self.options.clicks,
             false => 0,
         };
         let visit = |frame| Visit {

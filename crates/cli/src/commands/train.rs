@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, stderr};
 use std::path::PathBuf;
 
 use anyhow::anyhow;
-use masklet::{Compute, Preset};
+use masklet::{Precision, Preset};
 use masklet_train::config::{SourceOptions, TrainConfig};
 use masklet_train::monitor::{
     Curves, History, METRICS, MetricsFile, Observer, PlainLog, SAMPLES, Samples, TENSORBOARD,
@@ -59,7 +59,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
-    let compute = Compute::default();
+    let compute = global.device.compute(Precision::F32);
     let mut run = match (&args.resume, &args.output) {
         (Some(folder), _) => Run::resume(folder, compute)?,
         (None, Some(folder)) => Run::begin(args.configuration()?, folder, compute)?,
