@@ -68,9 +68,7 @@ impl<'a> Document<'a> {
         };
         ConfigError::Unknown {
             place,
-            kind,
-            name: name.to_owned(),
-            section: self.section(span.start),
+            what: format!("{kind} `{name}`{}", self.section(span.start)),
             advice,
         }
     }
