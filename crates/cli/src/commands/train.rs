@@ -81,7 +81,10 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         }
     }
     if global.json {
-        let weights = summary.weights.as_ref().map(|path| path.display().to_string());
+        let weights = summary
+            .weights
+            .as_ref()
+            .map(|path| path.display().to_string());
         println!(
             "{}",
             serde_json::json!({

@@ -64,7 +64,9 @@ pub(super) fn not_finite(
     };
     network.visit(&mut search);
     // Each gradient may be finite and their norm not.
-    search.found.unwrap_or_else(|| "all parameters together".to_owned())
+    search
+        .found
+        .unwrap_or_else(|| "all parameters together".to_owned())
 }
 
 struct Squares<'a> {
@@ -94,7 +96,10 @@ impl ModuleVisitor for NotFinite<'_> {
         if self.found.is_none()
             && let Some(group) = self.groups.trained(param.id)
             && let Some(gradient) = self.gradients.get::<D>(param.id)
-            && gradient.into_data().iter::<f32>().any(|value| !value.is_finite())
+            && gradient
+                .into_data()
+                .iter::<f32>()
+                .any(|value| !value.is_finite())
         {
             self.found = Some(group.name.clone());
         }

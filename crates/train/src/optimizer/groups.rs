@@ -88,7 +88,10 @@ impl ParameterGroups {
         let any = parameters.iter().any(|(_, group)| group.trained);
         let accepted = "it leaves nothing to train: freeze less";
         FieldError::unless(any, "freeze", format_args!("{freeze:?}"), accepted)?;
-        let places = parameters.iter().enumerate().map(|(place, &(id, _))| (id, place));
+        let places = parameters
+            .iter()
+            .enumerate()
+            .map(|(place, &(id, _))| (id, place));
         Ok(Self {
             places: places.collect(),
             parameters,
@@ -150,11 +153,18 @@ fn patterns(freeze: &[String], parameters: &[ParameterName]) -> Result<Vec<Patte
             found: format!("{text:?}"),
             accepted,
         };
-        let pattern = Pattern::new(text)
-            .map_err(|error| wrong(format!("that is no pattern ({}): use `*` and `?`", error.msg)))?;
+        let pattern = Pattern::new(text).map_err(|error| {
+            wrong(format!(
+                "that is no pattern ({}): use `*` and `?`",
+                error.msg
+            ))
+        })?;
         match parameters.iter().any(|p| pattern.matches(&p.name)) {
             true => Ok(pattern),
-            false => Err(wrong(format!("it matches no parameter; {}", advice(text, parameters)))),
+            false => Err(wrong(format!(
+                "it matches no parameter; {}",
+                advice(text, parameters)
+            ))),
         }
     };
     freeze.iter().map(compile).collect()

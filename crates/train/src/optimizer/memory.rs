@@ -84,7 +84,10 @@ impl Memory {
         };
         for (id, group) in groups.iter().filter(|(_, group)| group.trained) {
             let (name, shape) = (group.name.as_str(), group.shape.as_slice());
-            let moments = (tensor(MOMENT_1, name, shape)?, tensor(MOMENT_2, name, shape)?);
+            let moments = (
+                tensor(MOMENT_1, name, shape)?,
+                tensor(MOMENT_2, name, shape)?,
+            );
             match (moments, steps.get(name)) {
                 ((Some(first), Some(second)), Some(&time)) => {
                     let momentum = AdaptiveMomentumState::new(time, first, second);
