@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::path::Path;
 
+use masklet_eval::metrics::mean;
+
 use super::words::{count, duration, memory};
 use super::{Measure, Observer, Pace, Result, RunInfo, StepRecord, Summary, ValidationRecord};
 
@@ -37,12 +39,7 @@ impl<W: Write> PlainLog<W> {
     }
 
     fn line(&self, last: &StepRecord) -> String {
-        let mean = |measure: Measure| {
-            let values = || self.since.iter().map(|step| measure.of(step));
-            let known = values().filter(|value| !value.is_nan());
-            let (sum, count) = known.fold((0.0, 0), |(sum, count), value| (sum + value, count + 1));
-            sum / f64::from(count)
-        };
+        let mean = |measure: Measure| mean(self.since.iter().map(|step| measure.of(step)));
         let [total, focal, dice, iou, occlusion] = Measure::LOSSES.map(mean);
         let quality = mean(Measure::MeanIou);
         let digits = self.steps.to_string().len();

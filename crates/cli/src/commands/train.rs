@@ -1,0 +1,3 @@
+//! `masklet train`: training and fine-tuning.
+
+mod view;
