@@ -187,7 +187,7 @@ impl Screen {
             plain,
         ));
         let since = duration(self.stepped.elapsed().as_secs_f64());
-        lines.push(line("this step", since, plain));
+        lines.push(line("since last step", since, plain));
         Paragraph::new(lines).block(self.frame(" mean of the last 20 steps "))
     }
 
