@@ -5,7 +5,7 @@ use masklet_media::{Mask, Rle};
 use crate::LabelMap;
 
 /// How the values of a label map are to be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LabelRule {
     /// 0 is background, 255 is void (neither object nor background), any other value is the

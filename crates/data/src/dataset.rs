@@ -8,7 +8,9 @@ use masklet_media::{FrameSource, Mask};
 use crate::{DataError, FrameAnnotation, LabelledImage, Result, Skipped};
 
 /// The layouts of data sets that can be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Layout {

@@ -42,4 +42,6 @@ pub use operations::Operations;
 pub use ops::{Interpolation, resize};
 pub use params::ParameterName;
 pub use prompt_encoder::{Point, PointLabel, PromptEmbedding};
-pub use sam2::{ImageFeatures, NO_OBJECT_LOGIT, ObjectOutput, Prompts, Sam2};
+pub use sam2::{
+    ImageFeatures, NO_OBJECT_LOGIT, ObjectOutput, Prompts, Sam2, given_logits, silence_absent,
+};

@@ -11,6 +11,7 @@
 mod attention;
 mod conv;
 mod cpu;
+mod dropout;
 mod feed_forward;
 mod linear;
 mod norm;
@@ -22,10 +23,11 @@ mod tests;
 mod window_attention;
 mod window_block;
 
-pub(crate) use attention::{attention, products};
+pub(crate) use attention::{attention, attention_dropping, products};
 pub(crate) use conv::{Conv2d, ConvTranspose2x2, DepthwiseConv};
 #[cfg(test)]
 pub(crate) use cpu::composed;
+pub(crate) use dropout::{drop_path, dropout, drops};
 pub(crate) use feed_forward::{FeedForward, Mlp};
 pub(crate) use linear::{Activation, Linear};
 pub(crate) use norm::LayerNorm;

@@ -67,7 +67,7 @@ struct Report {
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
-    let model = args.model()?;
+    let model = args.model(global)?;
     let rounds = usize::from(args.rounds);
     let peak = peak_gflops(model.precision());
     let stages = Stages::measure(&model, rounds);
@@ -105,16 +105,16 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
 
 impl Args {
     /// The given checkpoint, or the named model with random parameters: nothing is fetched.
-    fn model(&self) -> Result<Model, Failure> {
+    fn model(&self, global: &Global) -> Result<Model, Failure> {
         match (self.model.weights(), self.model.named()) {
             (None, Some(preset)) => {
-                let model = Model::random(&preset.config(), 0, self.model.compute())?;
+                let model = Model::random(&preset.config(), 0, self.model.compute(global))?;
                 Ok(model.named(preset))
             }
             (None, None) => Err(Failure::usage(anyhow!(
                 "name a model to measure: --model NAME, or --weights FILE"
             ))),
-            (Some(_), _) => self.model.load(),
+            (Some(_), _) => self.model.load(global),
         }
     }
 }

@@ -154,11 +154,14 @@ pub(super) struct ModelOfReport {
 }
 
 /// Loads the model, if a checkpoint is given.
-pub(super) fn model_of(args: &ModelArgs) -> Result<Option<ModelOfReport>, Failure> {
+pub(super) fn model_of(
+    args: &ModelArgs,
+    global: &Global,
+) -> Result<Option<ModelOfReport>, Failure> {
     let Some(path) = args.weights() else {
         return Ok(None);
     };
-    let model = args.load()?;
+    let model = args.load(global)?;
     let config = serde_json::to_value(model.config()).context("cannot encode the configuration")?;
     let identity = ModelIdentity {
         name: model.name().to_owned(),

@@ -73,7 +73,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         .map(|path| args.open(path))
         .collect::<Result<Vec<_>, _>>()?;
     let prompts = args.prompts();
-    let model = model_of(&args.model)?;
+    let model = model_of(&args.model, global)?;
     let segmenters = args.segmenters(model.as_ref())?;
     let total: usize = sources.iter().map(|source| source.indices.len()).sum();
     let mut findings = Findings::default();

@@ -58,7 +58,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let data = args.video.open()?;
     let names = args.video.names(&*data)?;
     let rules = args.video.rules(data.layout());
-    let model = model_of(&args.model)?;
+    let model = model_of(&args.model, global)?;
     let trackers = trackers(args.baselines, model.as_ref())?;
     let vos = Vos {
         data: &*data,
