@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use masklet_eval::metrics::mean;
-use masklet_train::monitor::words::{count, duration, memory, number};
+use masklet_train::monitor::words::{clips, duration, memory, number};
 use masklet_train::monitor::{History, Measure, Pace, RunInfo, StepRecord, ValidationRecord};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -107,19 +107,11 @@ impl Screen {
 
     fn header(&self) -> Line<'_> {
         let run = &self.run;
-        let trained = match run.trained_parameters == run.parameters {
-            true => "all trained".to_owned(),
-            false => format!("{} trained", count(run.trained_parameters)),
-        };
-        let rest = format!(
-            "  {} parameters, {trained}, {} clips a step",
-            count(run.parameters),
-            run.clips_per_step
-        );
+        let (parameters, clips) = (run.parameters_in_words(), clips(run.clips_per_step));
         Line::from(vec![
             Span::from(" masklet train  ").style(self.pale()),
             Span::from(run.model.as_str()).style(bold()),
-            Span::from(rest).style(self.pale()),
+            Span::from(format!("  {parameters}, {clips} a step")).style(self.pale()),
         ])
     }
 
