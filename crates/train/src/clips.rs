@@ -128,9 +128,16 @@ impl ClipLoader {
 
     /// What was skipped so far, one line each.
     pub fn skipped(&self) -> Vec<String> {
-        let report = self.skipped.lock().expect("no thread panics while it reports");
+        let report = self
+            .skipped
+            .lock()
+            .expect("no thread panics while it reports");
         let line = |(source, skipped, count): (&str, &masklet_data::Skipped, u64)| {
-            let times = if count > 1 { format!(" ({count} times)") } else { String::new() };
+            let times = if count > 1 {
+                format!(" ({count} times)")
+            } else {
+                String::new()
+            };
             format!("{source}: {}: {}{times}", skipped.name, skipped.reason)
         };
         report.entries().map(line).collect()
@@ -192,7 +199,10 @@ fn open_all(sources: &[SourceOptions]) -> Result<Vec<Source>> {
 /// depends on their names only, so that it is the same in every run.
 fn hold_out(train: &mut Source, held: &mut Source, fraction: f64) -> Result<bool> {
     let used = |name: &String| {
-        train.include.as_ref().is_none_or(|names| names.contains(name))
+        train
+            .include
+            .as_ref()
+            .is_none_or(|names| names.contains(name))
             && !train.exclude.contains(name)
     };
     let all = (0..train.dataset.len()).map(|item| train.dataset.name(item).to_owned());

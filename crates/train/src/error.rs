@@ -97,9 +97,7 @@ pub enum TrainError {
         path: PathBuf,
     },
     /// A checkpoint cannot be understood.
-    #[error(
-        "the checkpoint {path} is damaged: {what}; remove it to go on from the one before"
-    )]
+    #[error("the checkpoint {path} is damaged: {what}; remove it to go on from the one before")]
     BadCheckpoint {
         /// The checkpoint's folder.
         path: PathBuf,

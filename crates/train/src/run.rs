@@ -134,7 +134,9 @@ impl Run {
             None => Vec::new(),
         };
         let remark = |name: &String| {
-            format!("{name} is too small to hold anything out: it is validated on what it is trained on")
+            format!(
+                "{name} is too small to hold anything out: it is validated on what it is trained on"
+            )
         };
         let recipe = ClipRecipe {
             load: config.data.load_options(),
@@ -238,7 +240,11 @@ impl Run {
         let (parameters, trained_parameters) = self.optimizer.counts();
         RunInfo {
             folder: self.folder.path().to_owned(),
-            model: self.model.preset.map_or("custom", |preset| preset.name()).to_owned(),
+            model: self
+                .model
+                .preset
+                .map_or("custom", |preset| preset.name())
+                .to_owned(),
             steps: self.config.steps as u64,
             resumed_at: self.resumed_at,
             parameters,
@@ -276,7 +282,9 @@ impl Run {
             });
         }
         let network = self.model.network.clone();
-        let (network, update) = self.optimizer.step(network, gradients, self.progress.step)?;
+        let (network, update) = self
+            .optimizer
+            .step(network, gradients, self.progress.step)?;
         self.model.network = network;
         self.progress.step = step;
         self.progress.drawn = clips.last().map_or(self.progress.drawn, |clip| clip.drawn);

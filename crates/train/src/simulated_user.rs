@@ -5,9 +5,7 @@ use masklet_model::Point;
 use rand::Rng;
 
 use crate::rollout::{Annotator, PromptInput, Visit};
-use crate::simulation::{
-    FirstPrompt, PromptOptions, PromptPlan, correction_clicks, first_prompts,
-};
+use crate::simulation::{FirstPrompt, PromptOptions, PromptPlan, correction_clicks, first_prompts};
 
 /// A user who sees the truth: draws which frames to prompt, and clicks on errors.
 #[derive(Debug)]

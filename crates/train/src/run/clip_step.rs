@@ -125,10 +125,11 @@ fn ious(clip: &ClipTensors, logits: &[Tensor<4>]) -> Vec<f64> {
     for (truth, logits) in clip.truth.iter().zip(logits) {
         let size = truth.first().map_or(0, |mask| mask.width() as usize);
         let found = predicted_masks(logits.clone(), size);
-        let visible = truth.iter().zip(&found).filter(|(truth, _)| !truth.is_empty());
-        ious.extend(visible.map(|(truth, found)| {
-            truth.iou(found).expect("the same size")
-        }));
+        let visible = truth
+            .iter()
+            .zip(&found)
+            .filter(|(truth, _)| !truth.is_empty());
+        ious.extend(visible.map(|(truth, found)| truth.iou(found).expect("the same size")));
     }
     ious
 }

@@ -88,8 +88,8 @@ impl RunFolder {
             return Ok(None);
         };
         let file = path.join(PROGRESS);
-        let text = fs::read_to_string(&file)
-            .map_err(|source| TrainError::file("read", &file, source))?;
+        let text =
+            fs::read_to_string(&file).map_err(|source| TrainError::file("read", &file, source))?;
         let progress = serde_json::from_str(&text).map_err(|error| TrainError::BadCheckpoint {
             path: path.clone(),
             what: error.to_string(),
@@ -119,7 +119,8 @@ impl RunFolder {
         masklet_media::atomic::write(&unfinished.path().join(PROGRESS), &json)?;
         if path.exists() {
             // The same step again, after a resume: the same content.
-            fs::remove_dir_all(&path).map_err(|source| TrainError::file("replace", &path, source))?;
+            fs::remove_dir_all(&path)
+                .map_err(|source| TrainError::file("replace", &path, source))?;
         }
         fs::rename(unfinished.keep(), &path)
             .map_err(|source| TrainError::file("write", &path, source))?;

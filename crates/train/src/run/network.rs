@@ -59,8 +59,7 @@ pub(super) fn from_weights(path: &Path, config: &TrainConfig) -> Result<Start> {
 }
 
 fn read_config(path: &Path) -> Result<Sam2Config> {
-    let text =
-        fs::read_to_string(path).map_err(|source| TrainError::file("read", path, source))?;
+    let text = fs::read_to_string(path).map_err(|source| TrainError::file("read", path, source))?;
     serde_json::from_str(&text)
         .map_err(|error| TrainError::file("understand", path, std::io::Error::other(error)))
 }

@@ -10,11 +10,7 @@ use crate::clips::TrainingClip;
 use crate::{Result, TrainError};
 
 /// Writes frames and masks of the clips as pictures, with where they come from; gives the folder.
-pub(super) fn save_clips(
-    folder: &RunFolder,
-    step: u64,
-    clips: &[TrainingClip],
-) -> Result<PathBuf> {
+pub(super) fn save_clips(folder: &RunFolder, step: u64, clips: &[TrainingClip]) -> Result<PathBuf> {
     let place = folder.file(&format!("diverged_at_step_{step}"));
     for (number, TrainingClip { clip, draw, .. }) in clips.iter().enumerate() {
         let path = place.join(format!("clip_{number}"));
@@ -23,7 +19,10 @@ pub(super) fn save_clips(
             frame.picture.save_png(path.join(format!("{t:02}.png")))?;
             for (object, mask) in clip.objects.iter().zip(&frame.masks) {
                 let (width, height) = mask.dimensions();
-                let pixels = mask.bits().iter().flat_map(|&inside| [255 * u8::from(inside); 3]);
+                let pixels = mask
+                    .bits()
+                    .iter()
+                    .flat_map(|&inside| [255 * u8::from(inside); 3]);
                 RgbImage::from_raw(width, height, pixels.collect())?
                     .save_png(path.join(format!("{t:02}_object_{object}.png")))?;
             }

@@ -154,7 +154,10 @@ pub(super) struct ModelOfReport {
 }
 
 /// Loads the model, if a checkpoint is given.
-pub(super) fn model_of(args: &ModelArgs, global: &Global) -> Result<Option<ModelOfReport>, Failure> {
+pub(super) fn model_of(
+    args: &ModelArgs,
+    global: &Global,
+) -> Result<Option<ModelOfReport>, Failure> {
     let Some(path) = args.weights() else {
         return Ok(None);
     };
@@ -269,7 +272,7 @@ pub(super) fn with_progress(
     global: &Global,
     run: impl FnOnce(&Watch<'_>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    interrupt::listen().map_err(Failure::failed)?;
+    interrupt::listen(what).map_err(Failure::failed)?;
     let progress = Mutex::new(Progress::new(what, Some(total), global.quiet));
     let lock = || progress.lock().unwrap_or_else(PoisonError::into_inner);
     let watch = Watch {
