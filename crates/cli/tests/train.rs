@@ -120,7 +120,10 @@ fn a_killed_run_goes_on_to_the_same_end_and_its_weights_track() {
     for steps in [3, 7] {
         let begun = Instant::now();
         while place.records("killed").len() < steps {
-            assert!(begun.elapsed() < Duration::from_secs(120), "no step is made");
+            assert!(
+                begun.elapsed() < Duration::from_secs(120),
+                "no step is made"
+            );
             assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
             sleep(Duration::from_millis(5));
         }
@@ -169,10 +172,16 @@ fn what_cannot_be_trained_is_refused_with_what_to_do() {
     );
     let train = [&TRAIN[..], &["refused"]].concat();
     place.configure("learning_rat = 1e-3");
-    refused(&train, &["config.toml", "line", "`learning_rat`", "`learning_rate`"]);
+    refused(
+        &train,
+        &["config.toml", "line", "`learning_rat`", "`learning_rate`"],
+    );
     place.configure("warmup_steps = 100");
     refused(&train, &["warmup_steps", "100", "12"]);
-    refused(&["train", "--resume", "nowhere"], &["nowhere", "config.toml"]);
+    refused(
+        &["train", "--resume", "nowhere"],
+        &["nowhere", "config.toml"],
+    );
     place.configure("");
     let frozen = fs::read_to_string(place.path("config.toml")).unwrap();
     let frozen = format!("freeze = [\"image_encodr.*\"]\n{frozen}");

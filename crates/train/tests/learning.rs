@@ -42,7 +42,9 @@ impl Place {
                 let name = format!("clips/{kind}/disc/{t:05}.png");
                 place.0.path().join(name)
             };
-            draw([230, 180, 60], &checks).save_png(path("frames")).unwrap();
+            draw([230, 180, 60], &checks)
+                .save_png(path("frames"))
+                .unwrap();
             let mask = draw(davis_colour(1), &|_, _| davis_colour(0));
             mask.save_png(path("masks")).unwrap();
         }
@@ -138,7 +140,10 @@ fn the_loss_falls_and_the_mask_is_found() {
     };
     let (first, last) = (&steps[..8], &steps[52..]);
     let (before, after) = (mean(first, |s| s.mean_iou), mean(last, |s| s.mean_iou));
-    assert!(after > 60.0 && after > before + 20.0, "IoU {before} to {after}");
+    assert!(
+        after > 60.0 && after > before + 20.0,
+        "IoU {before} to {after}"
+    );
     let (before, after) = (
         mean(first, |s| s.losses.total),
         mean(last, |s| s.losses.total),
@@ -168,7 +173,11 @@ fn a_run_that_was_stopped_goes_on_with_the_same_numbers() {
     drop(run);
     let folder = place.0.path().join("stopped");
     let mut run = Run::resume(&folder, Compute::default()).unwrap();
-    assert!((1..8).contains(&run.progress().step), "{:?}", run.progress());
+    assert!(
+        (1..8).contains(&run.progress().step),
+        "{:?}",
+        run.progress()
+    );
     train(&mut run, &|| false);
     assert_eq!(place.records("whole"), place.records("stopped"));
     for name in ["last.safetensors", "best.safetensors"] {

@@ -52,7 +52,13 @@ fn keep<const D: usize>(shape: [usize; D], rate: f64, device: &Device) -> Tensor
     let threshold = (rate * 2f64.powi(32)) as u32;
     let scale = (1.0 / (1.0 - rate)) as f32;
     let values = GENERATOR.with_borrow_mut(|rng| {
-        let value = |_| if rng.next_u32() < threshold { 0.0 } else { scale };
+        let value = |_| {
+            if rng.next_u32() < threshold {
+                0.0
+            } else {
+                scale
+            }
+        };
         (0..shape.iter().product()).map(value).collect::<Vec<f32>>()
     });
     Tensor::from_data(TensorData::new(values, shape), device)
