@@ -27,6 +27,7 @@ pub(crate) use attention::{attention, attention_dropping, products};
 pub(crate) use conv::{Conv2d, ConvTranspose2x2, DepthwiseConv};
 #[cfg(test)]
 pub(crate) use cpu::composed;
+pub use dropout::seed_dropout;
 pub(crate) use dropout::{drop_path, dropout, drops};
 pub(crate) use feed_forward::{FeedForward, Mlp};
 pub(crate) use linear::{Activation, Linear};

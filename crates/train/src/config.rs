@@ -116,7 +116,7 @@ impl TrainConfig {
 
     fn from_text(text: &str, file: Option<&Path>) -> Result<Self, ConfigError> {
         let document = Document::new(text, file);
-        let parsed = toml::from_str(text).map_err(|error| document.parse_error(&error));
+        let parsed = toml::from_str(text).map_err(|error| document.parse_error(&error, sections));
         let config: Self = Self::followed(parsed?, &document);
         config
             .check()
@@ -206,4 +206,24 @@ impl TrainConfig {
     pub fn to_toml(&self) -> Result<String, ConfigError> {
         Ok(toml::to_string_pretty(self)?)
     }
+}
+
+/// The sections that have a field of this name.
+fn sections(field: &str) -> Vec<String> {
+    fn search(table: &toml::Table, field: &str, path: &str, found: &mut Vec<String>) {
+        if table.contains_key(field) && !path.is_empty() {
+            found.push(path.to_owned());
+        }
+        for (name, value) in table {
+            if let toml::Value::Table(inner) = value {
+                let dot = if path.is_empty() { "" } else { "." };
+                search(inner, field, &format!("{path}{dot}{name}"), found);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    if let Ok(all) = toml::Table::try_from(TrainConfig::default()) {
+        search(&all, field, "", &mut found);
+    }
+    found
 }

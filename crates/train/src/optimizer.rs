@@ -10,6 +10,8 @@ mod gradients;
 mod groups;
 mod memory;
 mod schedule;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::path::Path;

@@ -208,7 +208,7 @@ impl Run {
             let record = self.step()?;
             observer.step(&record)?;
             let last = self.progress.step == steps;
-            let due = |every: usize| every > 0 && self.progress.step % every as u64 == 0;
+            let due = |every: usize| every > 0 && self.progress.step.is_multiple_of(every as u64);
             let (validate, save) = (
                 self.config.validation.every > 0 && (last || due(self.config.validation.every)),
                 last || due(self.config.checkpoints.every),

@@ -1,6 +1,8 @@
 //! `masklet train`: training and fine-tuning.
 
-use std::io::{IsTerminal as _, stderr};
+mod view;
+
+use std::io::stderr;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
@@ -14,6 +16,7 @@ use masklet_train::{Run, TrainError};
 
 use crate::failure::Failure;
 use crate::{Global, fetching, interrupt};
+use view::View;
 
 /// Train or fine-tune a model on videos or pictures with masks.
 ///
@@ -65,7 +68,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         (None, Some(folder)) => Run::begin(args.configuration()?, folder, compute)?,
         (None, None) => return Err(Failure::usage(anyhow!("--output is missing"))),
     };
-    interrupt::listen().map_err(Failure::failed)?;
+    interrupt::listen("step").map_err(Failure::failed)?;
     if !global.quiet {
         for remark in run.remarks() {
             eprintln!("note: {remark}");
@@ -142,13 +145,22 @@ fn observers(run: &Run, global: &Global) -> Result<Vec<Box<dyn Observer>>, Failu
         Box::new(Samples::new(folder.file(SAMPLES))),
     ];
     if monitor.curves_every > 0 {
-        observers.push(Box::new(Curves::new(folder.file("curves.png"), history)));
+        let (path, every) = (folder.file(Curves::NAME), monitor.curves_every as u64);
+        observers.push(Box::new(Curves::new(path, history.clone(), every)));
     }
-    if !global.quiet && !stderr().is_terminal() {
-        let every = monitor.log_every as u64;
-        observers.push(Box::new(PlainLog::new(stderr(), every)));
+    if !global.quiet {
+        observers.push(shown(history, monitor.log_every as u64));
     }
     Ok(observers)
+}
+
+/// The live view where there is a terminal for it, else lines of text.
+fn shown(history: History, log_every: u64) -> Box<dyn Observer> {
+    let view = view::is_possible().then(|| View::open(history));
+    match view {
+        Some(Ok(view)) => Box::new(view),
+        _ => Box::new(PlainLog::new(stderr(), log_every)),
+    }
 }
 
 /// Asking for what cannot be is wrong use; what goes wrong on the way is a failure.

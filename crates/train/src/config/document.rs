@@ -44,8 +44,13 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// A parser's error, with the nearest accepted name where a name is unknown.
-    pub(super) fn parse_error(&self, error: &toml::de::Error) -> ConfigError {
+    /// A parser's error; where a name is unknown, with the `sections` that have a field of that
+    /// name, or the nearest accepted one.
+    pub(super) fn parse_error(
+        &self,
+        error: &toml::de::Error,
+        sections: impl Fn(&str) -> Vec<String>,
+    ) -> ConfigError {
         let span = error.span().unwrap_or_default();
         let place = self.place(error.span().map(|span| self.line(span.start)));
         let message = error.message();
@@ -62,15 +67,19 @@ impl<'a> Document<'a> {
         };
         // What is left is serde's list of accepted names, each in backquotes.
         let accepted: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
-        let advice = match nearest(name, accepted.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("accepted are `{}`", accepted.join("`, `")),
+        let elsewhere = match kind {
+            "field" => sections(name),
+            _ => Vec::new(),
+        };
+        let near = nearest(name, accepted.iter().copied());
+        let advice = match (elsewhere.is_empty(), near) {
+            (false, _) => format!("it belongs in [{}]", elsewhere.join("] or [")),
+            (true, Some(near)) => format!("did you mean `{near}`?"),
+            (true, None) => format!("accepted are `{}`", accepted.join("`, `")),
         };
         ConfigError::Unknown {
             place,
-            kind,
-            name: name.to_owned(),
-            section: self.section(span.start),
+            what: format!("{kind} `{name}`{}", self.section(span.start)),
             advice,
         }
     }

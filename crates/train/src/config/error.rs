@@ -48,16 +48,12 @@ pub enum ConfigError {
         message: String,
     },
     /// A field or a choice that does not exist.
-    #[error("{place}unknown {kind} `{name}`{section}; {advice}")]
+    #[error("{place}unknown {what}; {advice}")]
     Unknown {
         /// Where.
         place: Place,
-        /// What it was meant as: `field` or `value`.
-        kind: &'static str,
-        /// Its name as written.
-        name: String,
-        /// ` in [section]`, or nothing.
-        section: String,
+        /// What it was meant as, its name as written, and its section.
+        what: String,
         /// The nearest accepted name, or all of them.
         advice: String,
     },

@@ -80,8 +80,8 @@ pub struct OptimizerOptions {
     pub betas: (f64, f64),
     /// Most L2 norm of all gradients together: longer ones are shortened to it. 0 for no limit.
     pub gradient_clip: f64,
-    /// Steps in which the learning rates rise linearly from 0, before their cosine begins;
-    /// fewer than `steps`.
+    /// Steps in which the learning rates rise linearly, before their cosine begins; fewer than
+    /// `steps`.
     pub warmup_steps: usize,
     /// What is left of the learning rates at the end of their cosine, as a fraction; 0 to 1.
     pub final_fraction: f64,

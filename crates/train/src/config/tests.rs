@@ -63,6 +63,29 @@ fn a_field_like_no_other_is_answered_with_all_that_there_are() {
 }
 
 #[test]
+fn a_field_of_another_section_is_answered_with_that_section() {
+    assert_eq!(
+        message("[data]\nframes = 4"),
+        "line 2: unknown field `frames` in [data]; it belongs in [data.sample]"
+    );
+    assert_eq!(
+        message("every = 4"),
+        "line 1: unknown field `every`; it belongs in [checkpoints] or [validation]"
+    );
+}
+
+#[test]
+fn a_configuration_that_was_cut_off_is_read_or_refused() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+    let text = std::fs::read_to_string(folder.join("finetune.toml")).unwrap();
+    let cuts = text
+        .char_indices()
+        .map(|(end, _)| TrainConfig::parse(&text[..end]));
+    let (read, refused): (Vec<_>, Vec<_>) = cuts.partition(Result::is_ok);
+    assert!(!read.is_empty() && !refused.is_empty());
+}
+
+#[test]
 fn unknown_choices_are_named_with_the_nearest() {
     assert_eq!(
         message("[[data.source]]\npath = \"x\"\nlayout = \"davs\""),

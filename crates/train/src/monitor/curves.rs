@@ -1,7 +1,6 @@
 //! `curves.png`: the course of a run in one picture.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use masklet_media::RgbImage;
 
@@ -12,9 +11,6 @@ use super::{History, Measure, Observer, Result, RunInfo, StepRecord, Summary, Va
 const WIDTH: u32 = 1360;
 const HEIGHT: u32 = 860;
 
-/// The picture is drawn again after this long.
-const INTERVAL: Duration = Duration::from_secs(30);
-
 /// Colours that people with any colour vision can tell apart.
 const BLACK: [u8; 3] = [30, 30, 34];
 const BLUE: [u8; 3] = [0, 114, 178];
@@ -22,30 +18,29 @@ const ORANGE: [u8; 3] = [213, 94, 0];
 const GREEN: [u8; 3] = [0, 158, 115];
 const PINK: [u8; 3] = [204, 121, 167];
 
-/// Draws losses, mask quality, learning rates and the gradient norm over the steps, every half
-/// minute, after each validation and at the end.
+/// Draws losses, mask quality, learning rates and the gradient norm over the steps: at the
+/// beginning, every few steps, after each validation and at the end.
 #[derive(Debug)]
 pub struct Curves {
     path: PathBuf,
     history: History,
-    drawn: Option<Instant>,
+    every: u64,
 }
 
 impl Curves {
     /// The file's name in the run's folder.
     pub const NAME: &'static str = "curves.png";
 
-    /// Draws into `path`; `history` is what an earlier process of the run left.
-    pub fn new(path: impl Into<PathBuf>, history: History) -> Self {
+    /// Draws into `path` every `every` steps; `history` is what an earlier process of the run left.
+    pub fn new(path: impl Into<PathBuf>, history: History, every: u64) -> Self {
         Self {
             path: path.into(),
             history,
-            drawn: None,
+            every: every.max(1),
         }
     }
 
-    fn draw(&mut self) -> Result {
-        self.drawn = Some(Instant::now());
+    fn draw(&self) -> Result {
         draw(&self.history)?.save_png(&self.path)
     }
 }
@@ -57,9 +52,9 @@ impl Observer for Curves {
 
     fn step(&mut self, record: &StepRecord) -> Result {
         self.history.step(record);
-        match self.drawn {
-            Some(drawn) if drawn.elapsed() < INTERVAL => Ok(()),
-            _ => self.draw(),
+        match record.step.is_multiple_of(self.every) {
+            true => self.draw(),
+            false => Ok(()),
         }
     }
 
@@ -163,11 +158,12 @@ fn charts(history: &History) -> [Chart; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::monitor::records::tests::plausible;
 
     fn history(steps: u64) -> History {
         let mut history = History::default();
         for step in 1..=steps {
-            history.step(&crate::monitor::records::tests::plausible(step, steps));
+            history.step(&plausible(step, steps));
         }
         history
     }
@@ -201,23 +197,24 @@ mod tests {
     }
 
     #[test]
-    fn the_picture_is_there_from_the_first_step_and_kept_up_to_date() {
+    fn the_picture_is_there_from_the_start_and_kept_up_to_date() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(Curves::NAME);
-        let mut curves = Curves::new(&path, History::default());
-        curves
-            .step(&StepRecord {
-                step: 1,
-                ..StepRecord::default()
-            })
-            .unwrap();
-        let first = std::fs::read(&path).unwrap();
+        let read = || std::fs::read(&path).unwrap();
+        let mut curves = Curves::new(&path, History::default(), 2);
+        curves.started(&RunInfo::default()).unwrap();
+        let empty = read();
+        curves.step(&plausible(1, 10)).unwrap();
+        assert_eq!(read(), empty);
+        curves.step(&plausible(2, 10)).unwrap();
+        let first = read();
+        assert_ne!(first, empty);
         let validation = ValidationRecord {
-            step: 1,
+            step: 2,
             j_and_f: 50.0,
             ..ValidationRecord::default()
         };
         curves.validated(&validation).unwrap();
-        assert_ne!(std::fs::read(&path).unwrap(), first);
+        assert_ne!(read(), first);
     }
 }

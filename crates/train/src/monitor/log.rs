@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::words::{count, duration, memory};
+use masklet_eval::metrics::mean;
+
+use super::words::{clips, duration, memory};
 use super::{Measure, Observer, Pace, Result, RunInfo, StepRecord, Summary, ValidationRecord};
 
 /// Prints a line every few steps, and one for each validation. Numbers are means over the steps
@@ -37,12 +39,7 @@ impl<W: Write> PlainLog<W> {
     }
 
     fn line(&self, last: &StepRecord) -> String {
-        let mean = |measure: Measure| {
-            let values = || self.since.iter().map(|step| measure.of(step));
-            let known = values().filter(|value| !value.is_nan());
-            let (sum, count) = known.fold((0.0, 0), |(sum, count), value| (sum + value, count + 1));
-            sum / f64::from(count)
-        };
+        let mean = |measure: Measure| mean(self.since.iter().map(|step| measure.of(step)));
         let [total, focal, dice, iou, occlusion] = Measure::LOSSES.map(mean);
         let quality = mean(Measure::MeanIou);
         let digits = self.steps.to_string().len();
@@ -70,16 +67,12 @@ impl<W: Write> PlainLog<W> {
 impl<W: Write> Observer for PlainLog<W> {
     fn started(&mut self, run: &RunInfo) -> Result {
         self.steps = run.steps;
-        let trained = match run.trained_parameters == run.parameters {
-            true => "all trained".to_owned(),
-            false => format!("{} trained", count(run.trained_parameters)),
-        };
         self.print(&format!(
-            "{}: {} parameters, {trained}; {} steps of {} clips into {}",
+            "{}: {}; {} steps of {} into {}",
             run.model,
-            count(run.parameters),
+            run.parameters_in_words(),
             run.steps,
-            run.clips_per_step,
+            clips(run.clips_per_step),
             run.folder.display()
         ));
         if run.resumed_at > 0 {
@@ -103,17 +96,17 @@ impl<W: Write> Observer for PlainLog<W> {
         self.pace.validated(record);
         let ValidationRecord {
             step,
-            clips,
             j,
             f,
             j_and_f,
             occlusion_accuracy,
-            seconds,
+            ..
         } = record;
         self.print(&format!(
             "validation after step {step}: J&F {j_and_f:.1} (J {j:.1}  F {f:.1})  \
-             occlusion {occlusion_accuracy:.1}%  {clips} clips in {}",
-            duration(*seconds)
+             occlusion {occlusion_accuracy:.1}%  {} in {}",
+            clips(record.clips),
+            duration(record.seconds)
         ));
         Ok(())
     }

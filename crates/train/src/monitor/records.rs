@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::words::count;
+
 /// What a run is about to do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RunInfo {
@@ -21,6 +23,20 @@ pub struct RunInfo {
     pub trained_parameters: usize,
     /// Clips of a step.
     pub clips_per_step: usize,
+}
+
+impl RunInfo {
+    /// How much is trained: `38.9 million parameters, all trained`.
+    pub fn parameters_in_words(&self) -> String {
+        let all = count(self.parameters);
+        match self.trained_parameters == self.parameters {
+            true => format!("{all} parameters, all trained"),
+            false => format!(
+                "{all} parameters, {} trained",
+                count(self.trained_parameters)
+            ),
+        }
+    }
 }
 
 /// The losses of a step: sums over the objects, frames and correction steps of its clips, divided

@@ -34,6 +34,14 @@ pub fn count(number: usize) -> String {
     }
 }
 
+/// So many clips: `1 clip`, `4 clips`.
+pub fn clips(number: usize) -> String {
+    match number {
+        1 => "1 clip".into(),
+        _ => format!("{number} clips"),
+    }
+}
+
 /// A number with three or four significant digits: `812.3`, `0.0123`, `1.2e-5`; `-` for none.
 pub fn number(value: f64) -> String {
     if !value.is_finite() {

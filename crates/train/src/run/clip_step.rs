@@ -1,7 +1,7 @@
 //! Losses and gradients of one clip.
 
-use burn::tensor::{Device, Gradients, Tensor};
-use masklet_model::{ImageFeatures, Sam2};
+use burn::tensor::{Gradients, Tensor};
+use masklet_model::{ImageFeatures, Sam2, seed_dropout};
 
 use crate::config::LossOptions;
 use crate::losses::LossParts;
@@ -47,7 +47,7 @@ impl ClipStep<'_> {
                 }
             })
             .collect();
-        self.seed(&clip.pixels.device(), frames);
+        self.seed(frames);
         let result = rollout(self.network, &features, clip, annotator, self.loss);
         let gradients = result.losses.total(self.loss, self.objects).backward();
         let outcome = ClipOutcome {
@@ -88,15 +88,14 @@ impl ClipStep<'_> {
     }
 
     fn encode(&self, clip: &ClipTensors, frame: usize) -> ImageFeatures {
-        self.seed(&clip.pixels.device(), frame);
+        self.seed(frame);
         self.network
             .encode_image(clip.pixels.clone().narrow(0, frame, 1))
     }
 
-    /// Seeds the device for one part of the clip, so that it leaves out the same when computed
-    /// again.
-    fn seed(&self, device: &Device, part: usize) {
-        device.seed(self.seed ^ (part as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    /// Seeds one part of the clip, so that it leaves out the same when computed again.
+    fn seed(&self, part: usize) {
+        seed_dropout(self.seed ^ (part as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
     }
 }
 

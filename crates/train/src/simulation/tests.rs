@@ -326,11 +326,14 @@ fn all_objects_of_a_frame_are_corrected_from_their_objects_or_none() {
     assert_eq!(labels.len(), 2);
 }
 
+/// Boxes are measured, which takes longer.
+const BOXES: usize = 5000;
+
 /// Least, most and mean of the coordinates x0, y0, x1, y1 over many boxes.
 fn boxes(mask: &Mask, options: &PromptOptions) -> [(f64, f64, f64); 4] {
     let mut rng = rng();
     let mut found = [(f64::MAX, f64::MIN, 0.0); 4];
-    for _ in 0..DRAWS {
+    for _ in 0..BOXES {
         let [first, second] = noisy_box(mask, options, &mut rng);
         assert_eq!(first.label, PointLabel::BoxTopLeft);
         assert_eq!(second.label, PointLabel::BoxBottomRight);
@@ -339,7 +342,7 @@ fn boxes(mask: &Mask, options: &PromptOptions) -> [(f64, f64, f64); 4] {
             *found = (
                 found.0.min(corner),
                 found.1.max(corner),
-                found.2 + corner / DRAWS as f64,
+                found.2 + corner / BOXES as f64,
             );
         }
     }
@@ -371,7 +374,7 @@ fn box_noise_is_a_tenth_of_the_side_at_most_20_pixels_and_stays_in_the_picture()
         (382.0002, 421.9993, 402.1109),
         (82.0001, 97.9997, 89.9795),
     ];
-    assert_boxes(found, reference, 0.3);
+    assert_boxes(found, reference, 0.6);
 }
 
 #[test]
@@ -380,7 +383,7 @@ fn box_noise_is_even() {
         (200..301).contains(&x) && (200..301).contains(&y)
     });
     let (mut rng, mut counts) = (rng(), [0; 20]);
-    for _ in 0..DRAWS {
+    for _ in 0..BOXES {
         let [first, _] = noisy_box(&square, &PromptOptions::default(), &mut rng);
         counts[((first.x - 190.0) as usize).min(19)] += 1;
     }
@@ -416,7 +419,7 @@ fn the_box_of_an_object_that_is_not_visible_is_the_references() {
         (0.0, 50.2990, 12.3004),
         (0.0, 24.6954, 5.8919),
     ];
-    assert_boxes(found, reference, 0.5);
+    assert_boxes(found, reference, 0.6);
 }
 
 #[test]

@@ -187,7 +187,7 @@ pub(super) fn with_progress(
     global: &Global,
     run: impl FnOnce(&Watch<'_>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    interrupt::listen().map_err(Failure::failed)?;
+    interrupt::listen(what).map_err(Failure::failed)?;
     let progress = Mutex::new(Progress::new(what, Some(total), global.quiet));
     let lock = || progress.lock().unwrap_or_else(PoisonError::into_inner);
     let watch = Watch {

@@ -28,7 +28,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let discovery = args.discovery.options()?;
     let source = args.input.open()?;
     let model = args.model.load(global)?;
-    interrupt::listen().map_err(Failure::failed)?;
+    interrupt::listen("frame").map_err(Failure::failed)?;
     let generator = MaskGenerator::with_options(&model, generator)?;
     let options = VideoOptions {
         non_overlapping: args.discovery.non_overlapping,
