@@ -3,18 +3,35 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
 use burn_flex::{Flex, FlexTensor};
 use masklet_kernels::{Out, Written, collect};
 
 /// The values of a tensor that lives on the CPU.
+#[derive(Clone, Debug)]
 pub(crate) struct CpuView(FlexTensor);
 
 impl CpuView {
     /// Borrows the values; `None` on other devices, for other types than f32, and where gradients
     /// are recorded. A tensor that is not contiguous is copied.
     pub(crate) fn of<const D: usize>(x: &Tensor<D>) -> Option<Self> {
-        borrow(x).map(|primitive| Self(primitive.to_contiguous()))
+        borrow(x).map(Self::of_primitive)
+    }
+
+    /// The values of Burn's CPU tensor, of type f32; copied if it is not contiguous.
+    pub(super) fn of_primitive(primitive: FlexTensor) -> Self {
+        Self(primitive.to_contiguous())
+    }
+
+    /// These values, without a copy.
+    pub(super) fn owned(values: Vec<f32>) -> Self {
+        let shape = [values.len()];
+        Self(FlexTensor::from_data(TensorData::new(values, shape)))
+    }
+
+    /// As Burn's CPU tensor of another shape with as many values.
+    pub(super) fn into_primitive(self, shape: Shape) -> FlexTensor {
+        self.0.reshape(shape)
     }
 
     /// Whether the values could be borrowed, without holding on to them: what is to be changed in
@@ -106,7 +123,7 @@ pub(crate) mod composed {
         static WANTED: Cell<bool> = const { Cell::new(false) };
     }
 
-    pub(super) fn wanted() -> bool {
+    pub(in crate::ops) fn wanted() -> bool {
         WANTED.get()
     }
 
