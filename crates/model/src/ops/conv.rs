@@ -19,7 +19,6 @@ pub(crate) struct Conv2d {
     shape: ConvShape,
     #[module(skip)]
     precision: Precision,
-    #[module(skip)]
     packed: Derived<masklet_kernels::Conv2d>,
 }
 
@@ -111,7 +110,6 @@ impl Conv2d {
 pub(crate) struct DepthwiseConv {
     weight: Param<Tensor<4>>,
     bias: Param<Tensor<1>>,
-    #[module(skip)]
     packed: Derived<masklet_kernels::DepthwiseConv>,
 }
 
@@ -167,7 +165,6 @@ pub(crate) struct ConvTranspose2x2 {
     bias: Param<Tensor<1>>,
     #[module(skip)]
     precision: Precision,
-    #[module(skip)]
     packed: Derived<masklet_kernels::ConvTranspose2x2>,
 }
 

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::OnceLock;
 
+use burn::module::{
+    Content, Devices, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor,
+};
 use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
 use burn_flex::{Flex, FlexTensor};
 use masklet_kernels::{Out, Written, collect};
@@ -82,7 +85,8 @@ pub(crate) fn written<const D: usize>(
 
 /// Something computed from parameters when first needed, such as packed weights.
 ///
-/// A clone starts without it, because modules are cloned in order to change their parameters.
+/// It is forgotten whenever parameters may change: a clone starts without it, and so does a module
+/// whose parameters were mapped (by an optimizer, or to another device).
 pub(crate) struct Derived<T>(OnceLock<T>);
 
 impl<T> Derived<T> {
@@ -113,6 +117,46 @@ impl<T> fmt::Debug for Derived<T> {
         })
     }
 }
+
+impl<T: Send + Sync> Module for Derived<T> {
+    fn visit<V: ModuleVisitor>(&self, _: &mut V) {}
+
+    fn map<M: ModuleMapper>(self, _: &mut M) -> Self {
+        Self::default()
+    }
+
+    fn to_device(self, _: &Device) -> Self {
+        Self::default()
+    }
+
+    fn fork(self, _: &Device) -> Self {
+        Self::default()
+    }
+
+    fn collect_devices(&self, devices: Devices) -> Devices {
+        devices
+    }
+
+    fn materialize(self) -> Self {
+        Self::default()
+    }
+
+    fn valid(&self) -> Self {
+        Self::default()
+    }
+
+    fn train(self) -> Self {
+        Self::default()
+    }
+}
+
+impl<T: Send + Sync> ModuleDisplayDefault for Derived<T> {
+    fn content(&self, content: Content) -> Option<Content> {
+        Some(content)
+    }
+}
+
+impl<T: Send + Sync> ModuleDisplay for Derived<T> {}
 
 /// Lets tests run the composed form on the CPU.
 #[cfg(test)]

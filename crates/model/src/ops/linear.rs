@@ -56,7 +56,6 @@ pub(crate) struct Linear {
     pub(crate) bias: Param<Tensor<1>>,
     #[module(skip)]
     precision: Precision,
-    #[module(skip)]
     packed: Derived<PackedMatrix>,
 }
 
