@@ -16,8 +16,10 @@ use core::{Queries, attend};
 use keys::{KeyBlocks, Packer};
 use rayon::prelude::*;
 
-pub(crate) use keys::transpose_rows;
-pub use windowed::{QueryPooling, Window, WindowedAttention, windowed_attention};
+pub(crate) use keys::{pack_row, transpose_rows};
+pub use windowed::{
+    QueryPooling, Window, WindowedAttention, windowed_attention, windowed_attention_with_log_sums,
+};
 pub(crate) use windowed::{WindowShape, attend_window, largest_of_four};
 
 /// Tokens of several heads somewhere in a slice: head `h` of token `t` of batch item `b` starts at
@@ -73,7 +75,7 @@ impl<'a> Heads<'a> {
         }
     }
 
-    fn start(&self, batch: usize, head: usize) -> usize {
+    pub(crate) fn start(&self, batch: usize, head: usize) -> usize {
         batch * self.batch_stride + head * self.head_stride
     }
 }
@@ -101,6 +103,30 @@ pub struct Attention<'a> {
     pub precision: Precision,
 }
 
+impl Attention<'_> {
+    /// Asserts that the parts fit together.
+    pub(crate) fn check(&self) {
+        let Attention {
+            batch,
+            heads,
+            k,
+            v,
+            scale,
+            ..
+        } = *self;
+        self.q.check(batch, heads, self.key_dim, "q");
+        k.check(batch, heads, self.key_dim, "k");
+        v.check(batch, heads, self.value_dim, "v");
+        assert_eq!(
+            k.tokens, v.tokens,
+            "attention: {} keys but {} values",
+            k.tokens, v.tokens
+        );
+        assert!(k.tokens > 0, "attention: no keys");
+        assert!(scale > 0.0, "attention: scale {scale} is not positive");
+    }
+}
+
 /// Attention; `out` is `[batch, query tokens, heads * value_dim]`.
 ///
 /// A query with a NaN or infinite score (other than minus infinity, which means "not this key")
@@ -109,6 +135,31 @@ pub struct Attention<'a> {
 /// # Panics
 /// If there are no keys, `scale` is not positive, or a slice is too short.
 pub fn attention<'o>(inputs: &Attention<'_>, out: impl Into<Out<'o>>) -> Written<'o> {
+    attend_all(inputs, None, out.into())
+}
+
+/// [`attention`] that also gives, for each query and head, `[batch, query tokens, heads]`, the
+/// logarithm to base 2 of the sum of its weights before they are divided by it. Gradients need it.
+pub fn attention_with_log_sums<'o>(
+    inputs: &Attention<'_>,
+    log_sums: &mut [f32],
+    out: impl Into<Out<'o>>,
+) -> Written<'o> {
+    let (found, wanted) = (
+        log_sums.len(),
+        inputs.batch * inputs.q.tokens * inputs.heads,
+    );
+    assert_eq!(found, wanted, "attention: {found} log sums, not {wanted}");
+    attend_all(inputs, Some(Shared(log_sums.as_mut_ptr())), out.into())
+}
+
+/// Log sums go to `log_sums`, which has room for them, if given.
+fn attend_all<'o>(
+    inputs: &Attention<'_>,
+    log_sums: Option<Shared<f32>>,
+    out: Out<'o>,
+) -> Written<'o> {
+    inputs.check();
     let Attention {
         batch,
         heads,
@@ -120,17 +171,6 @@ pub fn attention<'o>(inputs: &Attention<'_>, out: impl Into<Out<'o>>) -> Written
         scale,
         precision,
     } = *inputs;
-    let out = out.into();
-    q.check(batch, heads, key_dim, "q");
-    k.check(batch, heads, key_dim, "k");
-    v.check(batch, heads, value_dim, "v");
-    assert_eq!(
-        k.tokens, v.tokens,
-        "attention: {} keys but {} values",
-        k.tokens, v.tokens
-    );
-    assert!(k.tokens > 0, "attention: no keys");
-    assert!(scale > 0.0, "attention: scale {scale} is not positive");
     out.expect_len(batch * q.tokens * heads * value_dim, "attention");
 
     let path = cpu::path();
@@ -174,9 +214,20 @@ pub fn attention<'o>(inputs: &Attention<'_>, out: impl Into<Out<'o>>) -> Written
                     stride: q.token_stride,
                     count: rows.min(q.tokens - first),
                 };
-                attend(&queries, &packed.problem(problem), scale, |row| {
-                    to.at(((b * q.tokens + first + row) * heads + h) * value_dim)
-                });
+                let result = |row: usize| (b * q.tokens + first + row) * heads + h;
+                let keep = |row: usize, log_sum: f32| {
+                    if let Some(log_sums) = log_sums {
+                        *log_sums.at(result(row)) = log_sum;
+                    }
+                };
+                let keys = packed.problem(problem);
+                attend(
+                    &queries,
+                    &keys,
+                    scale,
+                    |row| to.at(result(row) * value_dim),
+                    keep,
+                );
             }
         });
     // SAFETY: every query of every head was answered.

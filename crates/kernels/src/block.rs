@@ -301,9 +301,8 @@ impl Strip<'_> {
                         }
                         None => bias[of * width + channel..][..part.shape.dim].as_ptr(),
                     };
-                    attend_window(engine, self.isa, &part.shape, token, |y, x| {
-                        to.add((first + y * columns + x) * stride + channel)
-                    });
+                    let to = |y, x| to.add((first + y * columns + x) * stride + channel);
+                    attend_window(engine, self.isa, &part.shape, token, to, |_, _, _| {});
                 }
                 first += rows * columns;
             }

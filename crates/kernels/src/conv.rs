@@ -14,6 +14,7 @@ use crate::pack::PackedMatrix;
 use crate::product::Precision;
 use crate::rows::RowSource;
 
+pub(crate) use depthwise::load_some;
 pub use depthwise::{DepthwiseConv, depthwise_conv};
 pub use transposed::{ConvTranspose2x2, conv_transpose_2x2};
 
@@ -99,12 +100,7 @@ impl Conv2d {
             "Conv2d: {} numbers, not {wanted}",
             weight.len()
         );
-        let mut channels_last = vec![0.0; weight.len()];
-        for (index, &value) in weight.iter().enumerate() {
-            let (filter, position) = (index / area, index % area);
-            let (output, input) = (filter / inputs, filter % inputs);
-            channels_last[(output * area + position) * inputs + input] = value;
-        }
+        let channels_last = channels_last(weight, shape);
         let weight = PackedMatrix::pack(&channels_last, outputs, area * inputs, precision);
         Conv2d { shape, weight }
     }
@@ -115,6 +111,19 @@ impl Conv2d {
     }
 }
 
+/// `[outputs, inputs, kernel, kernel]` as the rows that patches are multiplied with,
+/// `[outputs, kernel, kernel, inputs]`.
+pub(crate) fn channels_last(weight: &[f32], shape: ConvShape) -> Vec<f32> {
+    let (area, inputs) = (shape.kernel * shape.kernel, shape.inputs);
+    let mut turned = vec![0.0; weight.len()];
+    for (index, &value) in weight.iter().enumerate() {
+        let (filter, position) = (index / area, index % area);
+        let (output, input) = (filter / inputs, filter % inputs);
+        turned[(output * area + position) * inputs + input] = value;
+    }
+    turned
+}
+
 /// `out[batch, height', width', outputs] = epilogue(conv(images))`.
 pub fn conv2d<'o>(
     images: Images<'_>,
@@ -123,19 +132,10 @@ pub fn conv2d<'o>(
     out: impl Into<Out<'o>>,
 ) -> Written<'o> {
     images.check(conv.shape.inputs, "conv2d");
-    let (height, width) = (
-        conv.shape.output_len(images.height),
-        conv.shape.output_len(images.width),
-    );
-    let source = Patches {
-        images,
-        shape: conv.shape,
-        height,
-        width,
-    };
+    let source = Patches::of(images, conv.shape);
     product_of(
         &source,
-        images.batch * height * width,
+        source.count(),
         &conv.weight,
         epilogue,
         out.into(),
@@ -144,13 +144,29 @@ pub fn conv2d<'o>(
 }
 
 /// The patches of images as rows `[kernel, kernel, channels]`.
-struct Patches<'a> {
+pub(crate) struct Patches<'a> {
     images: Images<'a>,
     shape: ConvShape,
     /// Rows of the output.
     height: usize,
     /// Columns of the output.
     width: usize,
+}
+
+impl<'a> Patches<'a> {
+    pub fn of(images: Images<'a>, shape: ConvShape) -> Self {
+        Patches {
+            images,
+            shape,
+            height: shape.output_len(images.height),
+            width: shape.output_len(images.width),
+        }
+    }
+
+    /// The number of patches.
+    pub fn count(&self) -> usize {
+        self.images.batch * self.height * self.width
+    }
 }
 
 impl RowSource for Patches<'_> {

@@ -19,6 +19,23 @@ pub fn activate(x: &mut [f32], activation: Activation) {
     });
 }
 
+/// `out = activation(x)`; see [`activate`].
+pub fn activated<'o>(x: &[f32], activation: Activation, out: impl Into<Out<'o>>) -> Written<'o> {
+    let out = out.into();
+    out.expect_len(x.len(), "activated");
+    let isa = cpu::path().isa;
+    let to: Shared<f32> = out.shared();
+    in_chunks(x.len(), |start, len| {
+        // SAFETY: the chunk lies inside both slices; chunks are disjoint.
+        unsafe {
+            std::ptr::copy_nonoverlapping(x.as_ptr().add(start), to.at(start), len);
+            activate_in_place(isa, activation, to.at(start), len);
+        }
+    });
+    // SAFETY: every chunk was written.
+    unsafe { out.written() }
+}
+
 /// `out = scale / (1 + e^-x) + bias`: mask logits for the memory encoder.
 pub fn sigmoid_scaled<'o>(
     x: &[f32],
@@ -39,7 +56,7 @@ pub fn sigmoid_scaled<'o>(
 }
 
 /// Runs `work(start, len)` for consecutive chunks, in parallel if there are several.
-fn in_chunks(len: usize, work: impl Fn(usize, usize) + Sync) {
+pub(crate) fn in_chunks(len: usize, work: impl Fn(usize, usize) + Sync) {
     (0..len.div_ceil(CHUNK)).into_par_iter().for_each(|index| {
         let start = index * CHUNK;
         work(start, CHUNK.min(len - start));
@@ -85,6 +102,7 @@ macro_rules! for_vectors {
         }
     }};
 }
+pub(crate) use for_vectors;
 
 simd_fn!(
     /// `to = a + factor * b`.

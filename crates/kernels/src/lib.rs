@@ -43,6 +43,7 @@
 //! | `product` (`amx`, `dot`), `pack`, `rows`, `epilogue`, `matmul`, `mlp`, `block`, `activations` | products |
 //! | `attention` (`keys`, `core`, `softmax`, `windowed`) | attention |
 //! | `conv` (`depthwise`, `transposed`), `resize`, `rotary`, `norm`, `elementwise`, `math` | the rest |
+//! | `gradient` and the files in it, named like those of the forward kernels | what training needs besides |
 //! | `buffers`, `output` | memory |
 #![deny(missing_docs)]
 
@@ -54,6 +55,7 @@ mod conv;
 mod cpu;
 mod elementwise;
 mod epilogue;
+mod gradient;
 mod math;
 mod matmul;
 mod mlp;
@@ -71,7 +73,8 @@ mod tests;
 
 pub use activations::matmul_nt;
 pub use attention::{
-    Attention, Heads, QueryPooling, Window, WindowedAttention, attention, windowed_attention,
+    Attention, Heads, QueryPooling, Window, WindowedAttention, attention, attention_with_log_sums,
+    windowed_attention, windowed_attention_with_log_sums,
 };
 pub use block::{Projection, WindowBlock, window_block};
 pub use conv::{
@@ -79,8 +82,14 @@ pub use conv::{
     depthwise_conv,
 };
 pub use cpu::{CpuFeatures, bf16_native, cpu_features};
-pub use elementwise::{activate, sigmoid_scaled};
+pub use elementwise::{activate, activated, sigmoid_scaled};
 pub use epilogue::{Activation, Epilogue};
+pub use gradient::{
+    AttentionGradient, AttentionGradients, NormGradients, WindowedGradients, activation_gradient,
+    attention_gradient, column_sums, conv2d_gradient, conv2d_weight_gradient, depthwise_gradient,
+    depthwise_weight_gradient, layer_norm_gradient, max_pool_2x2_gradient,
+    resize_bilinear_gradient, sum_2x2, weight_gradient, windowed_attention_gradient,
+};
 pub use matmul::{matmul, matmul_add, matmul_norm};
 pub use mlp::{Mlp, mlp, mlp_add};
 pub use norm::{layer_norm, layer_norm_activated};

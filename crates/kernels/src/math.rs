@@ -94,6 +94,18 @@ pub(crate) fn gelu<S: Simd>(x: S::V) -> S::V {
     )
 }
 
+/// The derivative of [`gelu`], `Phi(x) + x phi(x)`.
+#[inline(always)]
+pub(crate) fn gelu_slope<S: Simd>(x: S::V) -> S::V {
+    /// `1 / sqrt(2 pi)`.
+    const DENSITY_AT_0: f32 = 0.398_942_3;
+    let half = S::splat(0.5);
+    let erf = erf::<S>(S::mul(x, S::splat(std::f32::consts::FRAC_1_SQRT_2)));
+    let density = exp::<S>(S::mul(S::mul(x, x), S::splat(-0.5)));
+    let slope = S::mul(S::mul(x, S::splat(DENSITY_AT_0)), density);
+    S::add(S::fma(erf, half, half), slope)
+}
+
 /// `1 / (1 + e^-x)`.
 #[inline(always)]
 pub(crate) fn sigmoid<S: Simd>(x: S::V) -> S::V {

@@ -9,14 +9,14 @@ use rayon::prelude::*;
 
 /// Two neighbouring positions and the weight of the second.
 #[derive(Clone, Copy)]
-struct Sample {
-    near: usize,
-    far: usize,
-    weight: f32,
+pub(crate) struct Sample {
+    pub near: usize,
+    pub far: usize,
+    pub weight: f32,
 }
 
 /// Where `to` pixel centres lie among `from` ones (`align_corners = false`).
-fn samples(from: usize, to: usize) -> Vec<Sample> {
+pub(crate) fn samples(from: usize, to: usize) -> Vec<Sample> {
     let step = from as f32 / to as f32;
     let sample = |i: usize| {
         let position = ((i as f32 + 0.5) * step - 0.5).max(0.0);

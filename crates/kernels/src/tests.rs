@@ -2,6 +2,7 @@
 
 mod attention;
 mod block;
+mod gradients;
 mod images;
 mod matmul;
 mod rows;

@@ -1,9 +1,10 @@
 //! The operations the network is made of.
 //!
 //! Every operation is composed of tensor operations, so that it runs on any device and is
-//! differentiable. Where its tensors are plain f32 values on the CPU and no gradients are recorded,
-//! it calls a kernel of `masklet-kernels` instead ([`cpu`]); the composed form stays the reference
-//! that the fast form is tested against.
+//! differentiable. Where its tensors are f32 values on the CPU it calls a kernel of `masklet-kernels`
+//! instead: plain values come in through [`cpu`], and where gradients are recorded, through
+//! [`recorded`], which also knows the kernel of the backward pass (the `gradient.rs` beside each
+//! operation). The composed form stays the reference that both fast forms are tested against.
 //!
 //! Images and feature maps are channels-last, `[batch, height, width, channels]`, and token
 //! sequences `[batch, tokens, channels]`.
@@ -13,8 +14,11 @@ mod conv;
 mod cpu;
 mod dropout;
 mod feed_forward;
+#[cfg(test)]
+mod gradient_tests;
 mod linear;
 mod norm;
+mod recorded;
 mod resize;
 mod rotary;
 mod sample;

@@ -16,7 +16,8 @@ pub(super) struct Queries {
     pub count: usize,
 }
 
-/// Writes `softmax(scale * q k^T) v` of each query to `to(query)`.
+/// Writes `softmax(scale * q k^T) v` of each query to `to(query)`, and gives `log_sum` each query's
+/// logarithm to base 2 of its sum of weights.
 ///
 /// A block of keys stays in L2 while the queries pass by it a few at a time: so few that their scores
 /// against the whole block and the weights made of them stay in L1.
@@ -29,6 +30,7 @@ pub(super) unsafe fn attend(
     keys: &Keys<'_>,
     scale: f32,
     to: impl Fn(usize) -> *mut f32,
+    log_sum: impl Fn(usize, f32),
 ) {
     let packer = keys.packer();
     let (engine, isa) = (packer.engine, packer.isa);
@@ -114,6 +116,8 @@ pub(super) unsafe fn attend(
         for row in 0..rows {
             let result = results.add(row * result_stride);
             store_result(isa, result, *sums.add(row), packer.value_dim, to(row));
+            let largest = *maxima.add(row) * scale * std::f32::consts::LOG2_E;
+            log_sum(row, largest + (*sums.add(row)).log2());
         }
     }
 }

@@ -181,7 +181,7 @@ impl KeyBlocks {
                 }
             } else {
                 for from in (0..padded).filter_map(value) {
-                    pack_value(isa, from, value_dim, value_row, panel_step / 2);
+                    pack_row(isa, from, value_dim, value_row, panel_step / 2);
                     value_row = value_row.add(PANEL);
                 }
             }
@@ -314,15 +314,20 @@ unsafe fn transpose_kernel<S: Simd>(
 }
 
 simd_fn!(
-    /// Copies a value of `width` channels into one row of each of its panels, zero-padded.
+    /// Copies a row of `width` numbers into one row of each of its panels, zero-padded.
     ///
     /// # Safety
     /// `from` has `width` numbers, `to` a row of `PANEL` every `step` numbers.
-    unsafe fn pack_value = value_kernel(from: *const f32, width: usize, to: *mut f32, step: usize)
+    pub(crate) unsafe fn pack_row = value_kernel(
+        from: *const f32,
+        width: usize,
+        to: *mut f32,
+        step: usize,
+    )
 );
 
 /// # Safety
-/// As [`pack_value`].
+/// As [`pack_row`].
 #[inline(always)]
 unsafe fn value_kernel<S: Simd>(from: *const f32, width: usize, to: *mut f32, step: usize) {
     for column in (0..width.next_multiple_of(PANEL)).step_by(S::LANES) {

@@ -2,7 +2,7 @@
 
 use super::core::{Queries, attend};
 use super::keys::{KeyBlocks, Packer, fetch};
-use super::{Attention, Heads, attention};
+use super::{Attention, Heads, attention, attention_with_log_sums};
 use crate::buffers::Scratch;
 use crate::cpu::{self, Isa};
 use crate::output::{Out, Shared, Written, collect};
@@ -69,7 +69,24 @@ impl WindowedAttention<'_> {
         }
     }
 
-    fn check(&self) {
+    /// Attention among all tokens of the grid, without pooling.
+    pub(crate) fn as_attention(&self) -> Attention<'_> {
+        let tokens = self.height * self.width;
+        let part = |part| Heads::of_qkv(self.qkv, part, tokens, self.heads, self.dim);
+        Attention {
+            batch: self.batch,
+            heads: self.heads,
+            key_dim: self.dim,
+            value_dim: self.dim,
+            q: part(0),
+            k: part(1),
+            v: part(2),
+            scale: self.scale,
+            precision: self.precision,
+        }
+    }
+
+    pub(crate) fn check(&self) {
         let token = 3 * self.heads * self.dim;
         let wanted = self.batch * self.height * self.width * token;
         let found = self.qkv.len();
@@ -103,20 +120,48 @@ pub fn windowed_attention<'o>(
     inputs: &WindowedAttention<'_>,
     out: impl Into<Out<'o>>,
 ) -> Written<'o> {
+    attend_grid(inputs, None, out.into())
+}
+
+/// [`windowed_attention`] that also gives, for each query and head, `[batch, height', width', heads]`,
+/// the logarithm to base 2 of the sum of its weights before they are divided by it. Gradients need
+/// it.
+pub fn windowed_attention_with_log_sums<'o>(
+    inputs: &WindowedAttention<'_>,
+    log_sums: &mut [f32],
+    out: impl Into<Out<'o>>,
+) -> Written<'o> {
+    attend_grid(inputs, Some(log_sums), out.into())
+}
+
+fn attend_grid<'o>(
+    inputs: &WindowedAttention<'_>,
+    log_sums: Option<&mut [f32]>,
+    out: Out<'o>,
+) -> Written<'o> {
     inputs.check();
-    let out = out.into();
     let (height, width) = inputs.output_grid();
-    out.expect_len(
-        inputs.batch * height * width * inputs.heads * inputs.dim,
-        "windowed_attention",
+    let results = inputs.batch * height * width * inputs.heads;
+    out.expect_len(results * inputs.dim, "windowed_attention");
+    let found = log_sums.as_ref().map_or(results, |sums| sums.len());
+    assert_eq!(
+        found, results,
+        "windowed_attention: {found} log sums, not {results}"
     );
     match inputs.window {
-        Window::Global => global(inputs, out),
-        Window::Square(side) => windows(inputs, side, out),
+        Window::Global => global(inputs, log_sums, out),
+        Window::Square(side) => {
+            let log_sums = log_sums.map(|sums| Shared(sums.as_mut_ptr()));
+            windows(inputs, side, log_sums, out)
+        }
     }
 }
 
-fn global<'o>(inputs: &WindowedAttention<'_>, out: Out<'o>) -> Written<'o> {
+fn global<'o>(
+    inputs: &WindowedAttention<'_>,
+    log_sums: Option<&mut [f32]>,
+    out: Out<'o>,
+) -> Written<'o> {
     let WindowedAttention {
         qkv,
         batch,
@@ -124,28 +169,20 @@ fn global<'o>(inputs: &WindowedAttention<'_>, out: Out<'o>) -> Written<'o> {
         width,
         heads,
         dim,
-        scale,
-        precision,
         ..
     } = *inputs;
-    let tokens = height * width;
-    let part = |part| Heads::of_qkv(qkv, part, tokens, heads, dim);
-    let whole = |q| {
-        let (k, v) = (part(1), part(2));
-        Attention {
-            batch,
-            heads,
-            key_dim: dim,
-            value_dim: dim,
+    let attend = |q: Heads<'_>, out: Out<'o>| {
+        let inputs = Attention {
             q,
-            k,
-            v,
-            scale,
-            precision,
+            ..inputs.as_attention()
+        };
+        match log_sums {
+            Some(sums) => attention_with_log_sums(&inputs, sums, out),
+            None => attention(&inputs, out),
         }
     };
     if inputs.pooling == QueryPooling::None {
-        return attention(&whole(part(0)), out);
+        return attend(inputs.as_attention().q, out);
     }
     let isa = cpu::path().isa;
     let (pooled_height, pooled_width) = inputs.output_grid();
@@ -170,10 +207,16 @@ fn global<'o>(inputs: &WindowedAttention<'_>, out: Out<'o>) -> Written<'o> {
         // SAFETY: every position was written.
         unsafe { pooled.written() }
     });
-    attention(&whole(Heads::dense(&pooled, queries, heads, dim)), out)
+    attend(Heads::dense(&pooled, queries, heads, dim), out)
 }
 
-fn windows<'o>(inputs: &WindowedAttention<'_>, side: usize, out: Out<'o>) -> Written<'o> {
+/// Log sums go to `log_sums`, which has room for them, if given.
+fn windows<'o>(
+    inputs: &WindowedAttention<'_>,
+    side: usize,
+    log_sums: Option<Shared<f32>>,
+    out: Out<'o>,
+) -> Written<'o> {
     let WindowedAttention {
         qkv,
         padding,
@@ -223,11 +266,17 @@ fn windows<'o>(inputs: &WindowedAttention<'_>, side: usize, out: Out<'o>) -> Wri
                 let answer = |y: usize, x: usize| {
                     let line = batch * (height / shrink) + top / shrink + y;
                     let token = line * (width / shrink) + left / shrink + x;
-                    (token * heads + head) * dim
+                    token * heads + head
                 };
-                // SAFETY: windows and heads write different parts of the output.
+                // SAFETY: windows and heads write different parts of the output and the log sums.
                 unsafe {
-                    attend_window(engine, path.isa, &window, token, |y, x| to.at(answer(y, x)));
+                    let to = |y, x| to.at(answer(y, x) * dim);
+                    let keep = |y, x, log_sum| {
+                        if let Some(log_sums) = log_sums {
+                            *log_sums.at(answer(y, x)) = log_sum;
+                        }
+                    };
+                    attend_window(engine, path.isa, &window, token, to, keep);
                 }
             }
         });
@@ -261,7 +310,8 @@ impl WindowShape {
 }
 
 /// One head of one window. `token(part, place)` is where query (0), key (1) or value (2) of a row and
-/// column in the window lie, or of padding; `to(y, x)` is where the answer to a query goes.
+/// column in the window lie, or of padding; `to(y, x)` is where the answer to a query goes. `log_sum`
+/// is given the logarithm to base 2 of each query's sum of weights.
 ///
 /// # Safety
 /// `token` is readable and `to` writable for `dim` numbers; this thread holds a session of the
@@ -272,6 +322,7 @@ pub(crate) unsafe fn attend_window(
     window: &WindowShape,
     token: impl Fn(usize, Option<(usize, usize)>) -> *const f32,
     to: impl Fn(usize, usize) -> *mut f32,
+    log_sum: impl Fn(usize, usize, f32),
 ) {
     let WindowShape {
         columns,
@@ -327,9 +378,21 @@ pub(crate) unsafe fn attend_window(
             stride: dim,
             count,
         };
-        attend(&queries, &keys.problem(0), window.scale, |query| {
-            to(query / query_columns, query % query_columns)
-        });
+        let place = |query: usize| (query / query_columns, query % query_columns);
+        let to = |query| {
+            let (y, x) = place(query);
+            to(y, x)
+        };
+        attend(
+            &queries,
+            &keys.problem(0),
+            window.scale,
+            to,
+            |query, sum| {
+                let (y, x) = place(query);
+                log_sum(y, x, sum);
+            },
+        );
     }
 }
 

@@ -163,7 +163,7 @@ unsafe fn strip<S: Simd, const N: usize, const EDGE: bool>(job: &Line, x: usize,
 /// # Safety
 /// `p` is readable for `count <= LANES` numbers.
 #[inline(always)]
-unsafe fn load_some<S: Simd>(p: *const f32, count: usize) -> S::V {
+pub(crate) unsafe fn load_some<S: Simd>(p: *const f32, count: usize) -> S::V {
     // SAFETY: forwarded.
     unsafe {
         if count == S::LANES {

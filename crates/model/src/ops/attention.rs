@@ -1,10 +1,13 @@
 //! Scaled dot-product attention, and plain products of two activations.
 
+mod gradient;
+
 use burn::tensor::{Tensor, activation::softmax};
 use masklet_kernels::{Attention, Heads, Precision, Rows, matmul_nt};
 
 use super::cpu::{CpuView, written};
-use super::dropout;
+use super::dropout::{dropout, drops};
+use gradient::{record_attention, record_products};
 
 /// `softmax(q·kᵀ/√d)·v` for each head.
 ///
@@ -50,6 +53,12 @@ pub(crate) fn attention_dropping(
             masklet_kernels::attention(&inputs, out)
         });
     }
+    // Weights are left out of the score matrix, which kernels never make.
+    if !drops(&q, rate)
+        && let Some(result) = record_attention(&q, &k, &v, heads, precision)
+    {
+        return result;
+    }
     let split = |x: Tensor<3>| {
         let [_, tokens, channels] = x.dims();
         x.reshape([batch, tokens, heads, channels / heads])
@@ -75,5 +84,8 @@ pub(crate) fn products(a: Tensor<3>, b: Tensor<3>) -> Tensor<3> {
             matmul_nt(a, b, width, out)
         });
     }
-    a.matmul(b.swap_dims(1, 2))
+    match record_products(&a, &b) {
+        Some(result) => result,
+        None => a.matmul(b.swap_dims(1, 2)),
+    }
 }

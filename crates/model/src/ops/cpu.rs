@@ -3,18 +3,38 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::module::{
+    Content, Devices, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor,
+};
+use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
 use burn_flex::{Flex, FlexTensor};
 use masklet_kernels::{Out, Written, collect};
 
 /// The values of a tensor that lives on the CPU.
+#[derive(Clone, Debug)]
 pub(crate) struct CpuView(FlexTensor);
 
 impl CpuView {
     /// Borrows the values; `None` on other devices, for other types than f32, and where gradients
     /// are recorded. A tensor that is not contiguous is copied.
     pub(crate) fn of<const D: usize>(x: &Tensor<D>) -> Option<Self> {
-        borrow(x).map(|primitive| Self(primitive.to_contiguous()))
+        borrow(x).map(Self::of_primitive)
+    }
+
+    /// The values of Burn's CPU tensor, of type f32; copied if it is not contiguous.
+    pub(super) fn of_primitive(primitive: FlexTensor) -> Self {
+        Self(primitive.to_contiguous())
+    }
+
+    /// These values, without a copy.
+    pub(super) fn owned(values: Vec<f32>) -> Self {
+        let shape = [values.len()];
+        Self(FlexTensor::from_data(TensorData::new(values, shape)))
+    }
+
+    /// As Burn's CPU tensor of another shape with as many values.
+    pub(super) fn into_primitive(self, shape: Shape) -> FlexTensor {
+        self.0.reshape(shape)
     }
 
     /// Whether the values could be borrowed, without holding on to them: what is to be changed in
@@ -65,7 +85,8 @@ pub(crate) fn written<const D: usize>(
 
 /// Something computed from parameters when first needed, such as packed weights.
 ///
-/// A clone starts without it, because modules are cloned in order to change their parameters.
+/// It is forgotten whenever parameters may change: a clone starts without it, and so does a module
+/// whose parameters were mapped (by an optimizer, or to another device).
 pub(crate) struct Derived<T>(OnceLock<T>);
 
 impl<T> Derived<T> {
@@ -97,6 +118,46 @@ impl<T> fmt::Debug for Derived<T> {
     }
 }
 
+impl<T: Send + Sync> Module for Derived<T> {
+    fn visit<V: ModuleVisitor>(&self, _: &mut V) {}
+
+    fn map<M: ModuleMapper>(self, _: &mut M) -> Self {
+        Self::default()
+    }
+
+    fn to_device(self, _: &Device) -> Self {
+        Self::default()
+    }
+
+    fn fork(self, _: &Device) -> Self {
+        Self::default()
+    }
+
+    fn collect_devices(&self, devices: Devices) -> Devices {
+        devices
+    }
+
+    fn materialize(self) -> Self {
+        Self::default()
+    }
+
+    fn valid(&self) -> Self {
+        Self::default()
+    }
+
+    fn train(self) -> Self {
+        Self::default()
+    }
+}
+
+impl<T: Send + Sync> ModuleDisplayDefault for Derived<T> {
+    fn content(&self, content: Content) -> Option<Content> {
+        Some(content)
+    }
+}
+
+impl<T: Send + Sync> ModuleDisplay for Derived<T> {}
+
 /// Lets tests run the composed form on the CPU.
 #[cfg(test)]
 pub(crate) mod composed {
@@ -106,7 +167,7 @@ pub(crate) mod composed {
         static WANTED: Cell<bool> = const { Cell::new(false) };
     }
 
-    pub(super) fn wanted() -> bool {
+    pub(in crate::ops) fn wanted() -> bool {
         WANTED.get()
     }
 

@@ -63,10 +63,10 @@ impl FeedForward<'_> {
             None => x,
         };
         let hidden = self.first.forward_then(x, self.activation);
-        let y = self.second.forward(hidden);
         match self.scale {
-            None => residual + y,
+            None => self.second.forward_add(hidden, residual),
             Some(scale) => {
+                let y = self.second.forward(hidden);
                 let mut wide = [1; D];
                 wide[D - 1] = shape[D - 1];
                 residual + y * scale.val().reshape(wide)

@@ -1,5 +1,7 @@
 //! Linear layers (and 1×1 convolutions).
 
+mod gradient;
+
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, activation};
 use masklet_kernels::{Epilogue, PackedMatrix, Precision, Rows, matmul, matmul_add, matmul_norm};
@@ -28,6 +30,9 @@ impl Activation {
             masklet_kernels::activate(&mut values, self.kernel());
             return tensor(values, shape, &device);
         }
+        if let Some(y) = self.record(&x) {
+            return y;
+        }
         match self {
             Self::None => x,
             Self::Relu => activation::relu(x),
@@ -51,7 +56,6 @@ pub(crate) struct Linear {
     pub(crate) bias: Param<Tensor<1>>,
     #[module(skip)]
     precision: Precision,
-    #[module(skip)]
     packed: Derived<PackedMatrix>,
 }
 
@@ -121,6 +125,9 @@ impl Linear {
                 matmul(Rows::dense(view.values(), rows), fast.weight, epilogue, out)
             });
         }
+        if let Some(y) = self.record(&x, activation) {
+            return y;
+        }
         let inputs = self.weight.dims()[1];
         let y = x
             .reshape([rows, inputs])
@@ -165,7 +172,10 @@ impl Linear {
             );
             return tensor(sum, shape, &device);
         }
-        residual + self.forward(x)
+        match self.record_add(&x, &residual) {
+            Some(y) => y,
+            None => residual + self.forward(x),
+        }
     }
 
     /// The layer for the kernels, if its parameters are plain values on the CPU.

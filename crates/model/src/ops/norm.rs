@@ -1,5 +1,7 @@
 //! Layer normalisation over channels.
 
+mod gradient;
+
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, module::layer_norm};
 use masklet_kernels::{Rows, layer_norm_activated};
@@ -20,6 +22,7 @@ pub(crate) struct LayerNorm {
 }
 
 /// A norm as the kernels take it.
+#[derive(Clone, Debug)]
 pub(super) struct FastNorm {
     gamma: CpuView,
     beta: CpuView,
@@ -64,6 +67,9 @@ impl LayerNorm {
                 let rows = Rows::dense(view.values(), rows);
                 layer_norm_activated(rows, fast.kernel(), activation.kernel(), out)
             });
+        }
+        if let Some(y) = self.record(&x, activation) {
+            return y;
         }
         let normed = layer_norm(x, self.weight.val(), Some(self.bias.val()), self.epsilon);
         activation.apply(normed)

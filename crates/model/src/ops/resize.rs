@@ -1,8 +1,11 @@
 //! Separable resizing of maps, as two matrix products with interpolation weights.
 
+mod gradient;
+
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::cpu::{CpuView, written};
+use gradient::record_bilinear;
 
 /// How values between samples are found. Sample centres are at half-integers
 /// (PyTorch's `align_corners=False`).
@@ -30,6 +33,11 @@ pub fn resize(x: Tensor<4>, [height, width]: [usize; 2], how: Interpolation) -> 
         return written([batch, height, width, 1], &device, |out| {
             masklet_kernels::resize_bilinear(view.values(), batch, from, to, out)
         });
+    }
+    if let (1, Interpolation::Bilinear) = (channels, how)
+        && let Some(resized) = record_bilinear(&x, (height, width))
+    {
+        return resized;
     }
     let rows = how.matrix(from_height, height, &device);
     let columns = how.matrix(from_width, width, &device);

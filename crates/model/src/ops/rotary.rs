@@ -1,5 +1,7 @@
 //! Axial rotary position embedding.
 
+mod gradient;
+
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::cpu::{CpuView, take, tensor};
@@ -66,6 +68,11 @@ impl RotaryTable {
                 masklet_kernels::rotary(item, channels, table, exclude);
             }
             return tensor(turned, [batch, tokens, channels], &device);
+        }
+        if heads == 1
+            && let Some(turned) = self.record(&x, exclude)
+        {
+            return turned;
         }
         let pairwise =
             x.clone()

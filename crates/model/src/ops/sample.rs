@@ -1,9 +1,12 @@
 //! Pooling, upsampling, and the sigmoid of masks.
 
+mod gradient;
+
 use burn::tensor::{Tensor, activation::sigmoid};
 use masklet_kernels::{Images, upsample_add};
 
 use super::cpu::{CpuView, written};
+use gradient::{record_max_pool, record_upsample};
 
 /// A feature map as the kernels take it.
 pub(super) fn images<'a>(
@@ -29,6 +32,9 @@ pub(crate) fn max_pool_2x2(x: Tensor<4>) -> Tensor<4> {
             masklet_kernels::max_pool_2x2(images(&view, x.dims()), out)
         });
     }
+    if let Some(pooled) = record_max_pool(&x) {
+        return pooled;
+    }
     x.narrow(1, 0, rows * 2)
         .narrow(2, 0, columns * 2)
         .reshape([batch, rows, 2, columns, 2, channels])
@@ -46,6 +52,9 @@ pub(crate) fn upsample_nearest_2x_add(fine: Tensor<4>, coarse: Tensor<4>) -> Ten
         return written(shape, &fine.device(), |out| {
             upsample_add(fine_view.values(), images(&coarse_view, coarse.dims()), out)
         });
+    }
+    if let Some(sum) = record_upsample(&fine, &coarse) {
+        return sum;
     }
     let repeated = coarse
         .reshape([batch, height, 1, width, 1, channels])

@@ -1,6 +1,6 @@
 //! Every operation's kernel form against its composed form, over random shapes.
 
-use burn::module::Param;
+use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Distribution, Tensor};
 use masklet_kernels::Precision;
 use proptest::prelude::*;
@@ -227,4 +227,24 @@ fn a_kernel_that_works_in_place_leaves_shared_tensors_alone() {
     let turned = table.rotate(x.clone(), 1, 0);
     assert_ne!(values(turned), before);
     assert_eq!(values(x), before);
+}
+
+/// Doubles every parameter, as an optimizer changes them.
+struct Double;
+
+impl ModuleMapper for Double {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|value| value.mul_scalar(2.0))
+    }
+}
+
+#[test]
+fn kernels_see_parameters_that_were_mapped() {
+    let x = random([1, 9, 8]);
+    let linear = module(Precision::F32, |p| Linear::new(p, 8, 5));
+    let before = values(linear.forward(x.clone()).mul_scalar(2.0));
+    let after = values(linear.map(&mut Double).forward(x));
+    for (before, after) in before.iter().zip(&after) {
+        assert!((before - after).abs() < 1e-5, "{before} and {after}");
+    }
 }

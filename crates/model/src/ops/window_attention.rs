@@ -1,10 +1,13 @@
 //! Multi-head self-attention inside windows of a feature map.
 
+mod gradient;
+
 use burn::tensor::Tensor;
 use masklet_kernels::{Precision, QueryPooling, Window, WindowedAttention, windowed_attention};
 
 use super::cpu::{CpuView, written};
 use super::{attention, max_pool_2x2};
+use gradient::record_window_attention;
 
 /// How a map is attended to.
 #[derive(Debug, Clone, Copy)]
@@ -26,34 +29,16 @@ pub(crate) struct WindowSpec {
 /// takes part as keys. The result is `[batch, height', width', channels]`, the primed sizes halved
 /// (rounded down) if queries are pooled.
 pub(crate) fn window_attention(qkv: Tensor<4>, padding: Tensor<1>, spec: WindowSpec) -> Tensor<4> {
-    let [batch, height, width, channels] = qkv.dims();
-    let channels = channels / 3;
+    let [batch, height, width, _] = qkv.dims();
     let shrink = if spec.pools { 2 } else { 1 };
     let (out_height, out_width) = (height / shrink, width / shrink);
     if let (Some(view), Some(padding)) = (CpuView::of(&qkv), CpuView::of(&padding)) {
-        let dim = channels / spec.heads;
-        let inputs = WindowedAttention {
-            qkv: view.values(),
-            padding: padding.values(),
-            batch,
-            height,
-            width,
-            heads: spec.heads,
-            dim,
-            window: spec.window.map_or(Window::Global, Window::Square),
-            pooling: if spec.pools {
-                QueryPooling::Max2x2
-            } else {
-                QueryPooling::None
-            },
-            scale: (dim as f32).sqrt().recip(),
-            precision: spec.precision,
-        };
-        return written(
-            [batch, out_height, out_width, channels],
-            &qkv.device(),
-            |out| windowed_attention(&inputs, out),
-        );
+        let inputs = kernel_inputs(&view, &padding, qkv.dims(), spec);
+        let shape = [batch, out_height, out_width, inputs.heads * inputs.dim];
+        return written(shape, &qkv.device(), |out| windowed_attention(&inputs, out));
+    }
+    if let Some(result) = record_window_attention(&qkv, &padding, spec) {
+        return result;
     }
     let Some(window) = spec.window else {
         return attend(qkv, spec);
@@ -61,6 +46,33 @@ pub(crate) fn window_attention(qkv: Tensor<4>, padding: Tensor<1>, spec: WindowS
     let grid = [height.div_ceil(window), width.div_ceil(window)];
     let attended = attend(partition(qkv, padding, window, grid), spec);
     merge(attended, window / shrink, grid, [out_height, out_width])
+}
+
+/// The attention as the kernels take it; `shape` is that of `qkv`.
+fn kernel_inputs<'a>(
+    qkv: &'a CpuView,
+    padding: &'a CpuView,
+    [batch, height, width, channels]: [usize; 4],
+    spec: WindowSpec,
+) -> WindowedAttention<'a> {
+    let dim = channels / 3 / spec.heads;
+    WindowedAttention {
+        qkv: qkv.values(),
+        padding: padding.values(),
+        batch,
+        height,
+        width,
+        heads: spec.heads,
+        dim,
+        window: spec.window.map_or(Window::Global, Window::Square),
+        pooling: if spec.pools {
+            QueryPooling::Max2x2
+        } else {
+            QueryPooling::None
+        },
+        scale: (dim as f32).sqrt().recip(),
+        precision: spec.precision,
+    }
 }
 
 /// Attention among all tokens of each map, `[maps, height, width, 3·channels]` →

@@ -49,11 +49,19 @@ impl ClipStep<'_> {
             .collect();
         self.seed(frames);
         let result = rollout(self.network, &features, clip, annotator, self.loss);
-        let gradients = result.losses.total(self.loss, self.objects).backward();
         let outcome = ClipOutcome {
             losses: result.losses.values(self.objects),
             ious: ious(clip, &result.logits),
         };
+        let total = result.losses.total(self.loss, self.objects);
+        // Burn keeps what leads to tensors that are alive when the backward pass runs.
+        drop(result);
+        let features = match self.checkpoint_encoder {
+            true => features,
+            false => Vec::new(),
+        };
+        let gradients = total.backward();
+        drop(total);
         let of_features = match self.checkpoint_encoder {
             true => features
                 .iter()
