@@ -7,5 +7,6 @@ pub(crate) mod eval;
 pub(crate) mod everything;
 pub(crate) mod image;
 pub(crate) mod models;
+pub(crate) mod train;
 pub(crate) mod video;
 pub(crate) mod weights;

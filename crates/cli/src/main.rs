@@ -1,6 +1,7 @@
 //! The `masklet` command.
 
 mod commands;
+mod device;
 mod failure;
 mod fetching;
 mod interrupt;
@@ -40,7 +41,7 @@ struct Cli {
 struct Global {
     /// Where to compute.
     #[arg(long, global = true, value_enum, default_value = "cpu")]
-    device: DeviceName,
+    device: device::DeviceName,
     /// Threads to use. By default one for each core.
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -53,13 +54,6 @@ struct Global {
     /// Print more about what is done and how long it takes.
     #[arg(short, long, global = true)]
     verbose: bool,
-}
-
-/// Devices that are built in.
-#[derive(clap::ValueEnum, Clone, Copy)]
-enum DeviceName {
-    /// The processor.
-    Cpu,
 }
 
 #[derive(Subcommand)]
@@ -76,6 +70,8 @@ enum Command {
     Data(commands::data::Args),
     /// Evaluate models and predictions with the benchmarks' own metrics.
     Eval(commands::eval::Args),
+    /// Train or fine-tune a model.
+    Train(commands::train::Args),
     /// Look into checkpoint files, and convert them.
     Weights(commands::weights::Args),
     /// List the official models, and fetch them ahead of use.
@@ -97,7 +93,6 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { command, global } = commands::video::resumed(cli)?;
-    let DeviceName::Cpu = global.device;
     if let Some(threads) = global.threads {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads.into())
@@ -114,6 +109,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Bench(args) => commands::bench::run(&args, &global),
         Command::Data(args) => commands::data::run(&args, &global),
         Command::Eval(args) => commands::eval::run(&args, &global),
+        Command::Train(args) => commands::train::run(&args, &global),
         Command::Weights(args) => commands::weights::run(&args, &global),
         Command::Models(args) => commands::models::run(&args, &global),
         Command::Doctor(args) => commands::doctor::run(&args, &global),

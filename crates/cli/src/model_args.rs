@@ -8,8 +8,9 @@ use masklet::{Compute, Model, Precision, Preset, Sam2Config};
 use masklet_model::LoadedModel;
 use masklet_model::weights::{Checkpoint, check_model_name, detect};
 
+use crate::device::DeviceName;
 use crate::failure::Failure;
-use crate::fetching;
+use crate::{Global, fetching};
 
 /// The model's flags.
 #[derive(clap::Args)]
@@ -45,23 +46,23 @@ pub(crate) enum PrecisionName {
 }
 
 impl PrecisionName {
-    pub(crate) fn compute(self) -> Compute {
-        match self {
-            Self::F32 => Compute::cpu(Precision::F32),
-            Self::Bf16 => Compute::cpu(Precision::Bf16),
-            Self::Auto => Compute::fastest_cpu(),
-        }
+    pub(crate) fn compute(self, device: DeviceName) -> Compute {
+        device.compute(match self {
+            Self::F32 => Precision::F32,
+            Self::Bf16 => Precision::Bf16,
+            Self::Auto => Compute::fastest_cpu().precision,
+        })
     }
 }
 
 impl ModelArgs {
     /// Loads the model, from the file given or by its name.
-    pub(crate) fn load(&self) -> Result<Model, Failure> {
+    pub(crate) fn load(&self, global: &Global) -> Result<Model, Failure> {
         match &self.weights {
-            Some(path) => self.load_file(path),
+            Some(path) => self.load_file(path, global),
             None => {
                 let path = self.by_name()?;
-                self.load_file(&path).map_err(|failure| {
+                self.load_file(&path, global).map_err(|failure| {
                     // Whatever is wrong with a file that the user did not choose is a failure.
                     let (Failure::Usage(error) | Failure::Failed(error)) = failure;
                     Failure::Failed(error.context(format!(
@@ -84,8 +85,8 @@ impl ModelArgs {
         fetching::fetch(preset, self.offline)
     }
 
-    fn load_file(&self, path: &Path) -> Result<Model, Failure> {
-        let compute = self.precision.compute();
+    fn load_file(&self, path: &Path, global: &Global) -> Result<Model, Failure> {
+        let compute = self.compute(global);
         let checkpoint = Checkpoint::open(path)?;
         let (config, preset) = match self.custom_config()? {
             Some(config) => (config, None),
@@ -109,8 +110,8 @@ impl ModelArgs {
     }
 
     /// How to compute.
-    pub(crate) fn compute(&self) -> Compute {
-        self.precision.compute()
+    pub(crate) fn compute(&self, global: &Global) -> Compute {
+        self.precision.compute(global.device)
     }
 
     /// The checkpoint's path, for reports.

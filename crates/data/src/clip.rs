@@ -16,7 +16,6 @@ use crate::{DataError, Result, SkipReason};
 
 pub use colour::ColourChange;
 pub use geometry::Affine;
-pub(crate) use geometry::{resize_mask, resize_picture};
 pub use motion::{MotionOptions, clip_from_image};
 pub use sample::{SampleOptions, sample_clip};
 pub use transforms::{AffineRange, Augmentation, ColourRange};

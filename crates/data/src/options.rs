@@ -1,5 +1,7 @@
 //! What the readers can be asked for.
 
+use serde::{Deserialize, Serialize};
+
 use crate::LabelRule;
 
 /// What of a data set is read, and how.
@@ -20,7 +22,8 @@ pub struct ReadOptions {
 }
 
 /// Which masklets of SA-V training are read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Masklets {
     /// Both kinds; the numbers of the automatic ones follow those of the manual ones.
     #[default]

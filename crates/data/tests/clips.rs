@@ -116,7 +116,7 @@ proptest! {
     #[test]
     fn pictures_and_masks_move_together_through_the_whole_chain(seed: u64) {
         let options = Augmentation {
-            affine: Some(AffineRange { fill: [0; 3], scale: (0.8, 1.2), shift: 0.1, ..AffineRange::default() }),
+            affine: AffineRange { fill: [0; 3], scale: (0.8, 1.2), shift: 0.1, ..AffineRange::default() },
             mosaic: 0.0,
             resize: Some(48),
             ..Augmentation::default()
@@ -203,7 +203,7 @@ fn options_out_of_range_name_the_field() {
         ..AffineRange::default()
     };
     let affine = Augmentation {
-        affine: Some(scale),
+        affine: scale,
         ..Augmentation::default()
     };
     assert!(message(affine).contains("smallest scale is 2"));

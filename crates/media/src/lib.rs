@@ -9,12 +9,14 @@
 //!   folder ([`ImageFolder`]), a file ([`Mp4Video`], [`FfmpegVideo`]), and streams are
 //!   [`PictureStream`] and [`RawStream`];
 //! * [`video_writer`]: frames become an MP4 with H.264, in segments, so that a run can resume;
-//! * [`Mask`] and [`Rle`]: a binary mask, as PNG and as COCO run-length encoding;
+//! * [`Mask`] and [`Rle`]: a binary mask, as PNG and as COCO run-length encoding; [`BitMask`], with
+//!   64 pixels to a word, for measures;
 //! * [`boxes`]: overlap of boxes, and non-maximum suppression;
 //! * [`components`]: connected regions, for filling holes and dropping specks;
 //! * [`contours`]: the outlines of a mask, for polygons;
 //! * [`overlay`]: tint, contours, prompts and numbers drawn onto a picture;
 //! * [`compose`]: objects cut out, or put before another background;
+//! * [`sheet`]: small pictures with their objects, in rows;
 //! * [`atomic`]: files that are either complete or not there.
 //!
 //! Three decisions shape the code. **JPEG is decoded by libjpeg-turbo's code** (through
@@ -46,6 +48,7 @@
 //! ```
 
 pub mod atomic;
+mod bit_mask;
 pub mod boxes;
 pub mod components;
 pub mod compose;
@@ -59,9 +62,11 @@ pub mod overlay;
 pub mod preprocess;
 mod rgb_image;
 pub mod rle;
+pub mod sheet;
 pub mod video_writer;
 mod yuv;
 
+pub use bit_mask::BitMask;
 pub use error::{MediaError, Result};
 pub use frames::{
     FfmpegVideo, FrameRate, FrameSource, Frames, ImageFolder, MemoryFrames, Mp4Video,

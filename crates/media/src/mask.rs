@@ -6,7 +6,7 @@ mod stability;
 
 pub use stability::stability_score;
 
-use crate::{MediaError, Result};
+use crate::{MediaError, Result, preprocess};
 
 /// A binary mask, `[height, width]`, row-major: `true` where the object is.
 #[derive(Clone, PartialEq, Eq)]
@@ -101,6 +101,18 @@ impl Mask {
             width,
             height,
             bits: bits.map(|(x, y)| inside(x, y)).collect(),
+        }
+    }
+
+    /// The mask at another width and height: what is covered by at least one half after the
+    /// antialiased linear filter, as the reference brings a mask prompt to the network's size.
+    pub fn resized(&self, (width, height): (u32, u32)) -> Self {
+        let soft = preprocess::resize_mask(self, width as usize, height as usize);
+        let bits = soft.iter().map(|&share| share >= 0.5).collect();
+        Self {
+            width,
+            height,
+            bits,
         }
     }
 

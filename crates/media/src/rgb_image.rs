@@ -9,7 +9,7 @@ use image::{
     DynamicImage, ExtendedColorType, ImageEncoder, ImageError, ImageFormat, ImageReader, Limits,
 };
 
-use crate::{BoundingBox, MediaError, Result, atomic, jpeg};
+use crate::{BoundingBox, MediaError, Result, atomic, jpeg, preprocess};
 
 /// The most pixels a picture or mask read from outside may have: 178,956,970, the count at
 /// which Pillow too refuses (13,377 squared).
@@ -160,6 +160,19 @@ impl RgbImage {
         }
         let at = (y as usize * self.width as usize + x as usize) * 3;
         self.pixels.get(at..at + 3)?.try_into().ok()
+    }
+
+    /// The picture at another width and height, by Pillow's default filter (bicubic).
+    ///
+    /// # Errors
+    /// [`MediaError::EmptyImage`] if a side is zero.
+    pub fn resized(&self, (width, height): (u32, u32)) -> Result<Self> {
+        // The filter has no windows for a side of zero: the error comes from the empty picture.
+        let pixels = match width == 0 || height == 0 {
+            true => Vec::new(),
+            false => preprocess::resize_like_pillow(self, width as usize, height as usize),
+        };
+        Self::from_raw(width, height, pixels)
     }
 
     /// The part of the picture inside `bounds`.

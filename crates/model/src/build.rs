@@ -1,14 +1,18 @@
 //! Building a [`Sam2`]: from a checkpoint, or with random parameters.
 
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use burn::tensor::Device;
+use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::tensor::{Device, Tensor};
 use thiserror::Error;
 
 use crate::config::{ConfigError, Preset, Sam2Config};
 use crate::params::{ParamSource, ParameterName};
 use crate::sam2::Sam2;
-use crate::weights::{Checkpoint, WeightsError, check_model_name, detect};
+use crate::weights::{
+    self, CONFIG_KEY, Checkpoint, WeightsError, check_model_name, detect, save_safetensors,
+};
 use masklet_kernels::{Precision, bf16_native};
 
 /// Why a network cannot be built.
@@ -44,6 +48,24 @@ impl Compute {
         Self {
             device: Device::flex(),
             precision,
+        }
+    }
+
+    /// An NVIDIA GPU by its number, in f32.
+    #[cfg(feature = "cuda")]
+    pub fn cuda(number: usize) -> Self {
+        Self {
+            device: Device::cuda(number),
+            precision: Precision::F32,
+        }
+    }
+
+    /// The first GPU (or software renderer) that Vulkan offers, in f32.
+    #[cfg(feature = "vulkan")]
+    pub fn vulkan() -> Self {
+        Self {
+            device: Device::vulkan(burn::tensor::DeviceKind::DefaultDevice),
+            precision: Precision::F32,
         }
     }
 
@@ -110,6 +132,31 @@ impl LoadedModel {
         Self::build(ParamSource::random(seed, compute), config)
     }
 
+    /// Writes the parameters as `.safetensors` under their official names. `config` is what the file
+    /// says of itself, unless the names and shapes alone tell that it is the official model `preset`.
+    ///
+    /// # Errors
+    /// If a value does not fit the format, or the file cannot be written; nothing is left behind.
+    pub fn save(
+        &self,
+        path: &Path,
+        config: &Sam2Config,
+        precision: weights::Precision,
+    ) -> Result<(), WeightsError> {
+        let official = self.preset.is_some_and(|preset| preset.config() == *config);
+        let metadata = match official {
+            true => BTreeMap::new(),
+            false => BTreeMap::from([(CONFIG_KEY.to_owned(), config.to_json())]),
+        };
+        let mut values = Values::default();
+        self.network.visit(&mut values);
+        let tensors = self.parameters.iter().map(|parameter| {
+            let values = values.0.get(&parameter.id).map_or(&[][..], Vec::as_slice);
+            (parameter.name.as_str(), parameter.shape.as_slice(), values)
+        });
+        save_safetensors(path, tensors, precision, metadata)
+    }
+
     fn build(source: ParamSource<'_>, config: &Sam2Config) -> Result<Self, ModelError> {
         config.validate()?;
         let network = Sam2::new(&source.root(), config);
@@ -118,5 +165,16 @@ impl LoadedModel {
             preset: None,
             parameters: source.finish()?,
         })
+    }
+}
+
+/// The values of all parameters.
+#[derive(Default)]
+struct Values(HashMap<ParamId, Vec<f32>>);
+
+impl ModuleVisitor for Values {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let values = param.val().into_data().iter::<f32>().collect();
+        self.0.insert(param.id, values);
     }
 }

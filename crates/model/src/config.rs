@@ -319,6 +319,9 @@ pub struct MemoryConfig {
     /// Take recent memories from every `temporal_stride`-th frame (1: from each), the last frame
     /// always.
     pub temporal_stride: usize,
+    /// Attend to the pointers of conditioning frames that lie ahead, too, as in training.
+    #[serde(default)]
+    pub pointers_ahead: bool,
 }
 
 /// Temporal encoding of object pointers.
@@ -384,8 +387,27 @@ impl Sam2Config {
                     PointerPosition::None
                 },
                 temporal_stride: 1,
+                pointers_ahead: false,
             },
         }
+    }
+
+    /// As JSON, which files of weights carry.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a tree of numbers")
+    }
+
+    /// The same network as it is trained: the single mask is taken as it is, clicked masks are
+    /// encoded softly, memories come from consecutive frames, and pointers of conditioning frames
+    /// ahead are attended to (reference behaviour: what `self.training` switches in `SAM2Base`).
+    /// The parameters are the same.
+    pub fn for_training(&self) -> Self {
+        let mut config = self.clone();
+        config.mask_decoder.stability_fallback = None;
+        config.memory_encoder.binarize_clicked_masks = false;
+        config.memory.temporal_stride = 1;
+        config.memory.pointers_ahead = true;
+        config
     }
 
     /// Side of the stride-16 grid on which images, prompts and memories meet.

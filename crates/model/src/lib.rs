@@ -39,7 +39,9 @@ pub use masklet_kernels::Precision;
 pub use memory_attention::MemoryTokens;
 pub use memory_encoder::MaskEncoding;
 pub use operations::Operations;
-pub use ops::{Interpolation, resize};
+pub use ops::{Interpolation, resize, seed_dropout};
 pub use params::ParameterName;
 pub use prompt_encoder::{Point, PointLabel, PromptEmbedding};
-pub use sam2::{ImageFeatures, NO_OBJECT_LOGIT, ObjectOutput, Prompts, Sam2};
+pub use sam2::{
+    ImageFeatures, NO_OBJECT_LOGIT, ObjectOutput, Prompts, Sam2, given_logits, silence_absent,
+};

@@ -4,7 +4,9 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use crate::config::Sam2Config;
-use crate::ops::{Activation, FeedForward, LayerNorm, Linear, RotaryTable, attention};
+use crate::ops::{
+    Activation, FeedForward, LayerNorm, Linear, RotaryTable, attention_dropping, dropout, drops,
+};
 use crate::params::Params;
 use crate::position_encoding::sine_2d;
 
@@ -95,6 +97,9 @@ pub(crate) struct MemoryAttentionLayer {
     norm3: LayerNorm,
     linear1: Linear,
     linear2: Linear,
+    /// Rate of dropout in training: of attention weights, of each branch, and inside the MLP.
+    #[module(skip)]
+    dropout: f64,
 }
 
 impl MemoryAttentionLayer {
@@ -114,6 +119,7 @@ impl MemoryAttentionLayer {
             norm3: norm("norm3"),
             linear1: Linear::new(&p.at("linear1"), dim, hidden),
             linear2: Linear::new(&p.at("linear2"), hidden, dim),
+            dropout: config.memory_attention.dropout,
         }
     }
 
@@ -128,6 +134,11 @@ impl MemoryAttentionLayer {
     ) -> Tensor<3> {
         let x = self.attend_self(x, geometry);
         let x = self.attend_memory(x, keys, memory, geometry);
+        if drops(&x, self.dropout) {
+            let hidden = self.linear1.forward_normed(&self.norm3, x.clone());
+            let hidden = dropout(Activation::Relu.apply(hidden), self.dropout);
+            return x + dropout(self.linear2.forward(hidden), self.dropout);
+        }
         FeedForward {
             norm: Some(&self.norm3),
             first: &self.linear1,
@@ -144,8 +155,18 @@ impl MemoryAttentionLayer {
         let normed = self.norm1.forward(x.clone());
         let q = rotary.rotate(p.q.forward(normed.clone()), *heads, 0);
         let k = rotary.rotate(p.k.forward(normed.clone()), *heads, 0);
-        let attended = attention(q, k, p.v.forward(normed), *heads, p.q.precision());
-        p.out.forward_add(attended, x)
+        let v = p.v.forward(normed);
+        let attended = attention_dropping(q, k, v, *heads, p.q.precision(), self.dropout);
+        self.add_branch(&p.out, attended, x)
+    }
+
+    /// `x + out.forward(attended)`, some of it left out in training.
+    fn add_branch(&self, out: &Linear, attended: Tensor<3>, x: Tensor<3>) -> Tensor<3> {
+        if drops(&x, self.dropout) {
+            x + dropout(out.forward(attended), self.dropout)
+        } else {
+            out.forward_add(attended, x)
+        }
     }
 
     fn attend_memory(
@@ -160,15 +181,16 @@ impl MemoryAttentionLayer {
         let q = rotary.rotate(p.q.forward_normed(&self.norm2, x.clone()), *heads, 0);
         let k = rotary.rotate(p.k.forward(keys.clone()), *heads, memory.pointer_tokens);
         let precision = p.q.precision();
-        let attended = if *heads == 1 {
+        let attend = |v| attention_dropping(q, k, v, *heads, precision, self.dropout);
+        let attended = if *heads == 1 && !drops(&x, self.dropout) {
             // The weights of each query sum to one, so the value projection, bias included, may
             // follow the attention: softmax(QKᵀ)(MWᵀ + b) = (softmax(QKᵀ)M)Wᵀ + b. M has a
             // quarter of the channels.
-            p.v.forward(attention(q, k, memory.tokens.clone(), 1, precision))
+            p.v.forward(attend(memory.tokens.clone()))
         } else {
-            attention(q, k, p.v.forward(memory.tokens.clone()), *heads, precision)
+            attend(p.v.forward(memory.tokens.clone()))
         };
-        p.out.forward_add(attended, x)
+        self.add_branch(&p.out, attended, x)
     }
 }
 

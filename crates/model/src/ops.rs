@@ -12,6 +12,7 @@
 mod attention;
 mod conv;
 mod cpu;
+mod dropout;
 mod feed_forward;
 #[cfg(test)]
 mod gradient_tests;
@@ -26,10 +27,12 @@ mod tests;
 mod window_attention;
 mod window_block;
 
-pub(crate) use attention::{attention, products};
+pub(crate) use attention::{attention, attention_dropping, products};
 pub(crate) use conv::{Conv2d, ConvTranspose2x2, DepthwiseConv};
 #[cfg(test)]
 pub(crate) use cpu::composed;
+pub use dropout::seed_dropout;
+pub(crate) use dropout::{drop_path, dropout, drops};
 pub(crate) use feed_forward::{FeedForward, Mlp};
 pub(crate) use linear::{Activation, Linear};
 pub(crate) use norm::LayerNorm;

@@ -84,6 +84,8 @@ pub struct ObjectOutput {
     pub pointer: Tensor<2>,
     /// What the mask was chosen from, `[batch, candidates, 4·grid, 4·grid]`.
     pub candidates: Tensor<4>,
+    /// Predicted IoU of each candidate, `[batch, candidates]`.
+    pub candidate_ious: Tensor<2>,
 }
 
 /// The whole network.
@@ -253,10 +255,7 @@ impl Sam2 {
     /// object pointer. `mask` is `[batch, size, size, 1]`, 0 or 1.
     pub fn adopt_mask(&self, features: &ImageFeatures, mask: Tensor<4>) -> ObjectOutput {
         let [batch, size, _, _] = mask.dims();
-        let logits = mask
-            .clone()
-            .mul_scalar(2.0 * GIVEN_MASK_LOGIT)
-            .sub_scalar(GIVEN_MASK_LOGIT);
+        let logits = given_logits(mask.clone());
         let side = self.config.low_res();
         let low_res = resize(logits, [side, side], Interpolation::BilinearAntialias);
         let present = mask
@@ -282,13 +281,11 @@ impl Sam2 {
         let low_res_logits = low_res.reshape([batch, 1, side, side]);
         ObjectOutput {
             candidates: low_res_logits.clone(),
+            candidate_ious: present.ones_like(),
             low_res_logits,
             iou: present.ones_like(),
             // The mask, not the decoder, decides whether the object is there.
-            object_score: present
-                .clone()
-                .mul_scalar(2.0 * GIVEN_MASK_LOGIT)
-                .sub_scalar(GIVEN_MASK_LOGIT),
+            object_score: given_logits(present.clone()),
             pointer: self.with_absence(predicted.pointer, present),
         }
     }
@@ -337,7 +334,7 @@ impl Sam2 {
     /// The best mask of each object, silenced where the object is absent, and its pointer.
     fn best_object(&self, decoded: DecodedMasks, choice: MaskChoice) -> ObjectOutput {
         let [batch, _, dim] = decoded.tokens.dims();
-        let candidates = decoded.logits.clone();
+        let (candidates, candidate_ious) = (decoded.logits.clone(), decoded.iou.clone());
         let (logits, iou, token) = match choice {
             MaskChoice::Single => (decoded.logits, decoded.iou, decoded.tokens),
             MaskChoice::Multi => {
@@ -349,19 +346,14 @@ impl Sam2 {
             }
         };
         let present = decoded.object_score.clone().greater_elem(0.0);
-        let [_, _, height, width] = logits.dims();
-        let absent = present
-            .clone()
-            .bool_not()
-            .reshape([batch, 1, 1, 1])
-            .expand([batch, 1, height, width]);
         let pointer = self.pointer_projection.forward(token.reshape([batch, dim]));
         ObjectOutput {
-            low_res_logits: logits.mask_fill(absent, NO_OBJECT_LOGIT),
+            low_res_logits: silence_absent(logits, decoded.object_score.clone()),
             iou,
             object_score: decoded.object_score,
             pointer: self.with_absence(pointer, present.float()),
             candidates,
+            candidate_ious,
         }
     }
 
@@ -425,6 +417,24 @@ impl Sam2 {
         };
         (pointers.reshape(shape), positions)
     }
+}
+
+/// The logits of what was given, not predicted: `given` is 0 or 1.
+pub fn given_logits<const D: usize>(given: Tensor<D>) -> Tensor<D> {
+    given
+        .mul_scalar(2.0 * GIVEN_MASK_LOGIT)
+        .sub_scalar(GIVEN_MASK_LOGIT)
+}
+
+/// [`NO_OBJECT_LOGIT`] instead of the mask logits `[batch, masks, h, w]` of objects that are absent
+/// by their occlusion score `[batch, 1]`.
+pub fn silence_absent(logits: Tensor<4>, object_score: Tensor<2>) -> Tensor<4> {
+    let shape = logits.dims();
+    let absent = object_score
+        .lower_equal_elem(0.0)
+        .reshape([shape[0], 1, 1, 1])
+        .expand(shape);
+    logits.mask_fill(absent, NO_OBJECT_LOGIT)
 }
 
 /// Memories may be kept in half precision; arithmetic is in f32.

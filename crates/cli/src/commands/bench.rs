@@ -9,6 +9,7 @@ use masklet::{
 use masklet_kernels::{cpu_features, peak_gflops};
 use masklet_model::memory_bank::{Direction, MemoryBank, MemoryEntry, RecentChoice};
 use masklet_model::{Operations, Precision, Prompts};
+use masklet_train::monitor::peak_memory_bytes;
 use serde::Serialize;
 
 use crate::Global;
@@ -66,7 +67,7 @@ struct Report {
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
-    let model = args.model()?;
+    let model = args.model(global)?;
     let rounds = usize::from(args.rounds);
     let peak = peak_gflops(model.precision());
     let stages = Stages::measure(&model, rounds);
@@ -90,7 +91,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         frame_s: video.one_object,
         frames_per_second: video.one_object.recip(),
         extra_object_s: video.two_objects - video.one_object,
-        peak_rss_mb: peak_rss_mb(),
+        peak_rss_mb: peak_memory_bytes().map(|bytes| bytes as f64 / f64::from(1 << 20)),
         peak_gflops: peak,
         encode_share_of_peak: share(operations.encode, stages.encode),
         frame_share_of_peak: share(operations.frame(), video.one_object),
@@ -104,16 +105,16 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
 
 impl Args {
     /// The given checkpoint, or the named model with random parameters: nothing is fetched.
-    fn model(&self) -> Result<Model, Failure> {
+    fn model(&self, global: &Global) -> Result<Model, Failure> {
         match (self.model.weights(), self.model.named()) {
             (None, Some(preset)) => {
-                let model = Model::random(&preset.config(), 0, self.model.compute())?;
+                let model = Model::random(&preset.config(), 0, self.model.compute(global))?;
                 Ok(model.named(preset))
             }
             (None, None) => Err(Failure::usage(anyhow!(
                 "name a model to measure: --model NAME, or --weights FILE"
             ))),
-            (Some(_), _) => self.model.load(),
+            (Some(_), _) => self.model.load(global),
         }
     }
 }
@@ -248,16 +249,6 @@ fn median<T>(rounds: usize, mut call: impl FnMut() -> T) -> (f64, T) {
 fn middle(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     times[times.len() / 2]
-}
-
-/// The largest resident memory of this process so far, where Linux tells.
-fn peak_rss_mb() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes / 1024.0)
 }
 
 impl Report {

@@ -49,7 +49,7 @@ struct Report<'a> {
 /// Runs the command.
 pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     if let Some(precision) = args.compute_network {
-        return print_json(&network::compute(precision.compute())?);
+        return print_json(&network::compute(precision.compute(global.device))?);
     }
     let title = format!(
         "masklet {} on {} {}",

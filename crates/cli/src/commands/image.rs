@@ -123,7 +123,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     }
     let image = RgbImage::open(&args.image)?;
     let start = Instant::now();
-    let model = args.model.load()?;
+    let model = args.model.load(global)?;
     let load_s = start.elapsed().as_secs_f64();
 
     let side = model.config().low_res();

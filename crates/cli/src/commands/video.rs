@@ -123,8 +123,8 @@ enum MemoryName {
 pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let prompts = args.prompts()?;
     let source = args.input.open()?;
-    let model = args.model.load()?;
-    interrupt::listen().map_err(Failure::failed)?;
+    let model = args.model.load(global)?;
+    interrupt::listen("frame").map_err(Failure::failed)?;
     let saving = args.saving()?;
     let saved = args.continues.as_ref();
 

@@ -10,7 +10,8 @@ use std::io::ErrorKind;
 use anyhow::Context as _;
 use masklet::ObjectId;
 use masklet_media::overlay::draw_frame_number;
-use masklet_media::{Mask, PromptMark, RgbImage, preprocess};
+use masklet_media::sheet::arrange;
+use masklet_media::{Mask, PromptMark, RgbImage};
 
 use super::names::{SHEET, UNFINISHED};
 use super::scene::{Scene, Sink, Whole, draw};
@@ -22,7 +23,7 @@ const COLUMNS: usize = 4;
 /// The longer side of a frame on the sheet, in pixels.
 const TILE: u32 = 320;
 /// Between frames.
-const GAP: usize = 6;
+const GAP: u32 = 6;
 const GROUND: [u8; 3] = [24, 24, 28];
 
 /// `sheet.png`.
@@ -81,10 +82,11 @@ impl Sink for Sheet {
             .step_by(stride(self.frames))
             .map(|position| Ok(RgbImage::open(folder.file(&tile(position))?)?))
             .collect::<Result<Vec<RgbImage>, Failure>>()?;
-        match arranged(&tiles)? {
-            Some(sheet) => Ok(sheet.save_png(folder.file(SHEET)?)?),
-            None => Ok(()),
+        if tiles.is_empty() {
+            return Ok(());
         }
+        let rows: Vec<Vec<RgbImage>> = tiles.chunks(COLUMNS).map(<[_]>::to_vec).collect();
+        Ok(arrange(&rows, GAP, GROUND)?.save_png(folder.file(SHEET)?)?)
     }
 }
 
@@ -94,19 +96,11 @@ fn small(scene: &Scene<'_>) -> Result<RgbImage, Failure> {
     let scale = (f64::from(TILE) / f64::from(width.max(height))).min(1.0);
     let scaled = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
     let (wide, high) = (scaled(width), scaled(height));
-    let pixels = preprocess::resize_like_pillow(scene.picture, wide as usize, high as usize);
-    let picture = RgbImage::from_raw(wide, high, pixels)?;
-
-    let nearest = |at: u32, of: u32, from: u32| {
-        ((2 * u64::from(at) + 1) * u64::from(from) / (2 * u64::from(of))) as u32
-    };
+    let picture = scene.picture.resized((wide, high))?;
     let masks: Vec<(ObjectId, Mask)> = scene
         .masks
         .iter()
-        .map(|(id, mask)| {
-            let inside = |x, y| mask.contains(nearest(x, wide, width), nearest(y, high, height));
-            (*id, Mask::from_fn(wide, high, inside))
-        })
+        .map(|(id, mask)| (*id, mask.resized((wide, high))))
         .collect();
     let scale = scale as f32;
     let marks: Vec<(ObjectId, Vec<PromptMark>)> = scene
@@ -117,27 +111,6 @@ fn small(scene: &Scene<'_>) -> Result<RgbImage, Failure> {
     let mut drawn = draw(&picture, &masks, &marks)?;
     draw_frame_number(&mut drawn, scene.frame());
     Ok(drawn)
-}
-
-/// Pictures of one size in rows; `None` if there are none.
-fn arranged(tiles: &[RgbImage]) -> Result<Option<RgbImage>, Failure> {
-    let Some(first) = tiles.first() else {
-        return Ok(None);
-    };
-    let (wide, high) = (first.width() as usize, first.height() as usize);
-    let columns = tiles.len().min(COLUMNS);
-    let rows = tiles.len().div_ceil(columns);
-    let side = |tile: usize, count: usize| count * (tile + GAP) + GAP;
-    let (width, height) = (side(wide, columns), side(high, rows));
-    let mut sheet = RgbImage::filled(width as u32, height as u32, GROUND)?;
-    for (at, tile) in tiles.iter().enumerate() {
-        let (left, top) = (side(wide, at % columns), side(high, at / columns));
-        let lines = sheet.pixels_mut().chunks_exact_mut(width * 3).skip(top);
-        for (line, row) in lines.zip(tile.pixels().chunks_exact(wide * 3)) {
-            line[left * 3..][..row.len()].copy_from_slice(row);
-        }
-    }
-    Ok(Some(sheet))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Flips, affine maps and resizing.
 
-use masklet_media::{Mask, RgbImage, preprocess};
+use masklet_media::{Mask, RgbImage};
 
 use super::Clip;
 use super::warp::{self, Backward};
@@ -79,24 +79,10 @@ impl Clip {
     /// If `side` is zero.
     pub fn resized(self, side: u32) -> Result<Self> {
         self.map(
-            |picture| resize_picture(picture, (side, side)),
-            |mask| resize_mask(mask, (side, side)),
+            |picture| Ok(picture.resized((side, side))?),
+            |mask| mask.resized((side, side)),
         )
     }
-}
-
-pub(crate) fn resize_picture(picture: &RgbImage, (width, height): (u32, u32)) -> Result<RgbImage> {
-    // The filter has no windows for a side of zero: the error comes from the empty picture.
-    let pixels = match width == 0 || height == 0 {
-        true => Vec::new(),
-        false => preprocess::resize_like_pillow(picture, width as usize, height as usize),
-    };
-    Ok(RgbImage::from_raw(width, height, pixels)?)
-}
-
-pub(crate) fn resize_mask(mask: &Mask, (width, height): (u32, u32)) -> Mask {
-    let soft = preprocess::resize_mask(mask, width as usize, height as usize);
-    warp::cut(&soft, (width, height))
 }
 
 pub(super) fn flip_picture(picture: &RgbImage) -> Result<RgbImage> {

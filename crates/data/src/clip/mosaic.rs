@@ -3,7 +3,7 @@
 use masklet_media::{Mask, RgbImage};
 
 use super::Clip;
-use super::geometry::{flip_mask, flip_picture, resize_mask, resize_picture};
+use super::geometry::{flip_mask, flip_picture};
 use crate::{DataError, Result};
 
 impl Clip {
@@ -26,14 +26,14 @@ impl Clip {
         for frame in &mut self.frames {
             let mut picture = RgbImage::filled(width, height, [0; 3])?;
             for (cell, flip) in cells.iter().zip(flips) {
-                let small = resize_picture(&frame.picture, cell.size)?;
+                let small = frame.picture.resized(cell.size)?;
                 let small = if flip { flip_picture(&small)? } else { small };
                 let target = picture.pixels_mut().as_chunks_mut::<3>().0;
                 cell.paste(small.pixels().as_chunks::<3>().0, target, width);
             }
             frame.picture = picture;
             for mask in &mut frame.masks {
-                let small = resize_mask(mask, cells[target].size);
+                let small = mask.resized(cells[target].size);
                 let small = if flips[target] {
                     flip_mask(&small)
                 } else {

@@ -18,7 +18,6 @@ use rand::seq::index::sample as sample_indices;
 pub use options::MotionOptions;
 use path::Motion;
 
-use super::geometry::{resize_mask, resize_picture};
 use super::render::{Blob, composite, fill, mirrored};
 use super::{Clip, ClipFrame, ColourChange, warp};
 use crate::{DataError, Result, SkipReason};
@@ -81,8 +80,8 @@ fn scaled_down(still: Clip, longest: u32) -> Result<Clip> {
     let side = |length: u32| ((f64::from(length) * scale).round() as u32).max(1);
     let size = (side(width), side(height));
     still.map(
-        |picture| resize_picture(picture, size),
-        |mask| resize_mask(mask, size),
+        |picture| Ok(picture.resized(size)?),
+        |mask| mask.resized(size),
     )
 }
 

@@ -15,8 +15,8 @@ use crate::{DataError, Result};
 pub struct Augmentation {
     /// Probability of exchanging left and right.
     pub flip: f64,
-    /// Rotation and shear; `None` for neither.
-    pub affine: Option<AffineRange>,
+    /// Rotation and shear.
+    pub affine: AffineRange,
     /// Probability of a mosaic of two by two copies, one of which keeps its masks.
     pub mosaic: f64,
     /// Side in pixels of the square that frames are squashed to; `None` leaves their size.
@@ -33,7 +33,7 @@ impl Default for Augmentation {
     fn default() -> Self {
         Self {
             flip: 0.5,
-            affine: Some(AffineRange::default()),
+            affine: AffineRange::default(),
             mosaic: 0.15,
             resize: Some(1024),
             clip_colour: ColourRange {
@@ -100,7 +100,7 @@ impl Augmentation {
     pub fn none() -> Self {
         Self {
             flip: 0.0,
-            affine: None,
+            affine: AffineRange::none(),
             mosaic: 0.0,
             resize: None,
             clip_colour: ColourRange::default(),
@@ -119,39 +119,7 @@ impl Augmentation {
         within("augmentation: grey", self.grey, 0.0, 1.0, "0 to 1")?;
         let side = f64::from(self.resize.unwrap_or(1));
         within("augmentation: resize", side, 1.0, 8192.0, "1 to 8192")?;
-        if let Some(affine) = &self.affine {
-            within(
-                "affine: rotation",
-                affine.rotation.into(),
-                0.0,
-                180.0,
-                "0 to 180 degrees",
-            )?;
-            within(
-                "affine: shear",
-                affine.shear.into(),
-                0.0,
-                80.0,
-                "0 to 80 degrees",
-            )?;
-            within("affine: shift", affine.shift.into(), 0.0, 1.0, "0 to 1")?;
-            let (least, most) = affine.scale;
-            within(
-                "affine: largest scale",
-                most.into(),
-                0.01,
-                100.0,
-                "0.01 to 100",
-            )?;
-            let accepted = "0.01 to the largest scale";
-            within(
-                "affine: smallest scale",
-                least.into(),
-                0.01,
-                most.into(),
-                accepted,
-            )?;
-        }
+        self.affine.check()?;
         for range in [&self.clip_colour, &self.frame_colour] {
             within(
                 "colour: brightness",
@@ -188,9 +156,9 @@ impl Augmentation {
         if rng.random_bool(self.flip) {
             clip = clip.flipped()?;
         }
-        if let Some(range) = &self.affine {
-            let affine = range.draw(clip.dimensions(), rng);
-            clip = clip.moved(&affine, range.fill)?;
+        let affine = self.affine.draw(clip.dimensions(), rng);
+        if affine != Affine::IDENTITY {
+            clip = clip.moved(&affine, self.affine.fill)?;
         }
         if rng.random_bool(self.mosaic) {
             clip = clip.mosaic(rng.random_range(0..4), rng.random())?;
@@ -212,6 +180,27 @@ impl Augmentation {
 }
 
 impl AffineRange {
+    /// No map but the one that changes nothing.
+    pub fn none() -> Self {
+        Self {
+            rotation: 0.0,
+            shear: 0.0,
+            ..Self::default()
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        let rotation = self.rotation.into();
+        within("affine: rotation", rotation, 0.0, 180.0, "0 to 180 degrees")?;
+        let shear = self.shear.into();
+        within("affine: shear", shear, 0.0, 80.0, "0 to 80 degrees")?;
+        within("affine: shift", self.shift.into(), 0.0, 1.0, "0 to 1")?;
+        let (least, most) = (self.scale.0.into(), self.scale.1.into());
+        within("affine: largest scale", most, 0.01, 100.0, "0.01 to 100")?;
+        let accepted = "0.01 to the largest scale";
+        within("affine: smallest scale", least, 0.01, most, accepted)
+    }
+
     /// Draws a map for frames of (width, height).
     pub fn draw(&self, (width, height): (u32, u32), rng: &mut impl Rng) -> Affine {
         let mut either = |most: f32| rng.random_range(-most..=most);

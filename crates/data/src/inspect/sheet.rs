@@ -1,6 +1,7 @@
 //! A picture that shows a data set at a glance.
 
-use masklet_media::{Mask, OverlayObject, RgbImage, draw_overlay};
+use masklet_media::sheet::{arrange, thumbnail};
+use masklet_media::{Mask, RgbImage};
 
 use super::spread_over;
 use crate::dataset::{Dataset, Sequence};
@@ -87,7 +88,7 @@ pub fn contact_sheet(
                             .zip(first.map_or(&[][..], |s| &s.segments))
                             .map(|(id, segment)| (id, segment.mask.decode()))
                             .collect();
-                        small(&image.picture()?, &masks, options)
+                        Ok(thumbnail(&image.picture()?, &masks, cell_size(options))?)
                     });
                     let cell = skipped.usable(layout, name, cell)?;
                     row.extend(cell.map(|cell| (name.to_owned(), cell)));
@@ -96,17 +97,17 @@ pub fn contact_sheet(
             }
         }
     }
-    let cells = shown
-        .iter()
-        .map(|row| row.iter().map(|(name, _)| name.clone()).collect());
+    let (cells, pictures): (_, Vec<Vec<RgbImage>>) =
+        shown.into_iter().map(|row| row.into_iter().unzip()).unzip();
     Ok(Sheet {
-        cells: cells.collect(),
-        picture: arrange(&shown)?,
+        cells,
+        picture: arrange(&pictures, GAP, PAPER)?,
     })
 }
 
-fn cell_width(options: &SheetOptions) -> u32 {
-    options.cell * 3 / 2
+/// The largest width and height of a cell.
+fn cell_size(options: &SheetOptions) -> (u32, u32) {
+    (options.cell * 3 / 2, options.cell)
 }
 
 /// A row of frames from the first annotated one on.
@@ -138,67 +139,7 @@ fn frames(sequence: &dyn Sequence, options: &SheetOptions) -> Result<Vec<(String
         let masks: Vec<(u32, Mask)> = ids
             .filter_map(|id| Some((id.saturating_add(1), annotation.mask(id)?)))
             .collect();
-        row.push((name, small(&picture, &masks, options)?));
+        row.push((name, thumbnail(&picture, &masks, cell_size(options))?));
     }
     Ok(row)
-}
-
-/// A picture with its objects, scaled to fit a cell.
-fn small(picture: &RgbImage, masks: &[(u32, Mask)], options: &SheetOptions) -> Result<RgbImage> {
-    let (width, height) = picture.dimensions();
-    let scale = f64::from(cell_width(options)) / f64::from(width);
-    let scale = scale.min(f64::from(options.cell) / f64::from(height));
-    let fit = |side: u32, factor: f64| ((f64::from(side) * factor).round() as u32).max(1);
-    // Drawn at twice the size, so that lines become smooth and thin.
-    let large = (2.0 * scale).min(1.0);
-    let size = (fit(width, large), fit(height, large));
-    let objects: Vec<(u32, Mask)> = masks
-        .iter()
-        .map(|(id, mask)| (*id, crate::clip::resize_mask(mask, size)))
-        .collect();
-    let objects: Vec<OverlayObject> = objects
-        .iter()
-        .map(|(id, mask)| OverlayObject {
-            id: *id,
-            mask: Some(mask),
-            prompts: &[],
-        })
-        .collect();
-    let drawn = draw_overlay(&crate::clip::resize_picture(picture, size)?, &objects)?;
-    crate::clip::resize_picture(&drawn, (fit(width, scale), fit(height, scale)))
-}
-
-/// Rows one below the other, each as high as its highest picture.
-fn arrange(rows: &[Vec<(String, RgbImage)>]) -> Result<RgbImage> {
-    let row_width = |row: &Vec<(String, RgbImage)>| {
-        row.iter()
-            .map(|(_, picture)| picture.width() + GAP)
-            .sum::<u32>()
-    };
-    let row_height = |row: &Vec<(String, RgbImage)>| {
-        let heights = row.iter().map(|(_, picture)| picture.height());
-        heights.max().unwrap_or(0) + GAP
-    };
-    let width = GAP + rows.iter().map(row_width).max().unwrap_or(0);
-    let height = GAP + rows.iter().map(row_height).sum::<u32>();
-    let mut sheet = RgbImage::filled(width, height, PAPER)?;
-    let mut top = GAP;
-    for row in rows {
-        let mut left = GAP;
-        for (_, picture) in row {
-            paste(&mut sheet, picture, left, top);
-            left += picture.width() + GAP;
-        }
-        top += row_height(row);
-    }
-    Ok(sheet)
-}
-
-fn paste(sheet: &mut RgbImage, picture: &RgbImage, left: u32, top: u32) {
-    let width = sheet.width() as usize;
-    let row_length = picture.width() as usize * 3;
-    for (y, row) in picture.pixels().chunks_exact(row_length).enumerate() {
-        let start = ((top as usize + y) * width + left as usize) * 3;
-        sheet.pixels_mut()[start..start + row_length].copy_from_slice(row);
-    }
 }

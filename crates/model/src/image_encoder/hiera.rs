@@ -34,6 +34,7 @@ impl Hiera {
         let init = Init::TruncatedNormal(0.02);
         let mut blocks = Vec::new();
         let mut stage_ends = Vec::new();
+        let depth: usize = config.stages.iter().sum();
         for (stage, &count) in config.stages.iter().enumerate() {
             for in_stage in 0..count {
                 let index = blocks.len();
@@ -54,6 +55,8 @@ impl Hiera {
                     window: (!config.global_attention_blocks.contains(&index))
                         .then(|| config.window_sizes[window_stage]),
                     pools: enters,
+                    // From none in the first block to the full rate in the last.
+                    drop_path: config.drop_path_rate * index as f64 / (depth - 1).max(1) as f64,
                 };
                 blocks.push(Block::new(&p.at("blocks").at(index), spec));
             }
@@ -118,6 +121,8 @@ struct BlockSpec {
     window: Option<usize>,
     /// Whether the queries are pooled 2×2, which halves the resolution.
     pools: bool,
+    /// How often each branch is left out in training.
+    drop_path: f64,
 }
 
 /// A transformer block: attention in windows (or global), then an MLP.
@@ -129,6 +134,8 @@ struct Block {
     mlp: Mlp,
     /// Projects the shortcut where the width changes.
     proj: Option<Linear>,
+    #[module(skip)]
+    drop_path: f64,
 }
 
 impl Block {
@@ -143,6 +150,7 @@ impl Block {
             norm2: LayerNorm::new(&p.at("norm2"), outputs, EPSILON),
             mlp: Mlp::new(&p.at("mlp"), &[outputs, hidden, outputs], Activation::Gelu),
             proj: (inputs != outputs).then(|| Linear::new(&p.at("proj"), inputs, outputs)),
+            drop_path: spec.drop_path,
         }
     }
 
@@ -156,6 +164,7 @@ impl Block {
             shortcut: self.proj.as_ref(),
             spec: self.attn.spec,
             mlp: self.mlp.as_feed_forward(Some(&self.norm2)),
+            drop_path: self.drop_path,
         }
         .forward(x)
     }

@@ -130,7 +130,7 @@ impl<E> MemoryBank<E> {
         });
         // Pointers of conditioning frames that lie ahead would distract at the start.
         let pointers_conditioning = conditioning()
-            .filter(|&(t, _)| direction.reached(frame, t))
+            .filter(|&(t, _)| config.pointers_ahead || direction.reached(frame, t))
             .map(|(t, entry)| PointerMemory {
                 distance: direction.signed_distance(frame, t),
                 entry,

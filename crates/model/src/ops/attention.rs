@@ -6,6 +6,7 @@ use burn::tensor::{Tensor, activation::softmax};
 use masklet_kernels::{Attention, Heads, Precision, Rows, matmul_nt};
 
 use super::cpu::{CpuView, written};
+use super::{dropout, drops};
 use gradient::{record_attention, record_products};
 
 /// `softmax(q·kᵀ/√d)·v` for each head.
@@ -18,6 +19,18 @@ pub(crate) fn attention(
     v: Tensor<3>,
     heads: usize,
     precision: Precision,
+) -> Tensor<3> {
+    attention_dropping(q, k, v, heads, precision, 0.0)
+}
+
+/// [`attention`], some of whose weights are left out in training.
+pub(crate) fn attention_dropping(
+    q: Tensor<3>,
+    k: Tensor<3>,
+    v: Tensor<3>,
+    heads: usize,
+    precision: Precision,
+    rate: f64,
 ) -> Tensor<3> {
     let [batch, queries, q_channels] = q.dims();
     let [_, keys, v_channels] = v.dims();
@@ -40,7 +53,10 @@ pub(crate) fn attention(
             masklet_kernels::attention(&inputs, out)
         });
     }
-    if let Some(result) = record_attention(&q, &k, &v, heads, precision) {
+    // The kernels never hold the weights, so they cannot leave some out.
+    if !drops(&q, rate)
+        && let Some(result) = record_attention(&q, &k, &v, heads, precision)
+    {
         return result;
     }
     let split = |x: Tensor<3>| {
@@ -49,7 +65,7 @@ pub(crate) fn attention(
             .swap_dims(1, 2)
     };
     let scores = split(q).mul_scalar(scale).matmul(split(k).swap_dims(2, 3));
-    softmax(scores, 3)
+    dropout(softmax(scores, 3), rate)
         .matmul(split(v))
         .swap_dims(1, 2)
         .reshape([batch, queries, v_channels])

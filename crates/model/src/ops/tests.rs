@@ -158,6 +158,7 @@ proptest! {
                 shortcut: shortcut.as_ref(),
                 spec,
                 mlp: mlp.as_feed_forward(Some(&norms[1])),
+                drop_path: 0.0,
             };
             agree(tolerance, || parts.forward(x.clone()));
         }

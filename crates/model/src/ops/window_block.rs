@@ -5,7 +5,9 @@ use masklet_kernels::{Projection, WindowBlock, window_block};
 
 use super::cpu::{CpuView, written};
 use super::linear::FastLinear;
-use super::{FeedForward, LayerNorm, Linear, WindowSpec, max_pool_2x2, window_attention};
+use super::{
+    FeedForward, LayerNorm, Linear, WindowSpec, drop_path, drops, max_pool_2x2, window_attention,
+};
 
 /// The parts of a block, `y = shortcut(x) + out(attention(qkv(norm(x))))` and `y + mlp(y)`.
 #[derive(Clone, Copy)]
@@ -18,6 +20,8 @@ pub(crate) struct BlockParts<'a> {
     pub(crate) shortcut: Option<&'a Linear>,
     pub(crate) spec: WindowSpec,
     pub(crate) mlp: FeedForward<'a>,
+    /// How often each of the two branches is left out in training.
+    pub(crate) drop_path: f64,
 }
 
 impl BlockParts<'_> {
@@ -42,6 +46,11 @@ impl BlockParts<'_> {
             None => x,
         };
         let attended = window_attention(qkv, self.qkv.bias(), self.spec);
+        if drops(&shortcut, self.drop_path) {
+            let x = shortcut + drop_path(self.out.forward(attended), self.drop_path);
+            let branch = self.mlp.forward_add(x.clone(), x.zeros_like());
+            return x + drop_path(branch, self.drop_path);
+        }
         self.mlp
             .forward_residual(self.out.forward_add(attended, shortcut))
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 use sysinfo::System;
 
 use super::check::Check;
-use crate::DeviceName;
+use crate::device::DeviceName;
 use crate::progress::megabytes;
 
 /// With less memory free than this (bytes), a picture through the smallest official model may not

@@ -61,7 +61,7 @@ enum Segmentation {
 pub(super) fn run(args: &Args, path: &Path, global: &Global) -> Result<(), Failure> {
     let options = args.generator.options()?;
     let picture = &RgbImage::open(path)?;
-    let model = args.model.load()?;
+    let model = args.model.load(global)?;
     let generator = MaskGenerator::with_options(&model, options)?;
     let start = Instant::now();
     let batches = generator.batches(picture.dimensions());

@@ -27,8 +27,8 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let generator = args.generator.options()?;
     let discovery = args.discovery.options()?;
     let source = args.input.open()?;
-    let model = args.model.load()?;
-    interrupt::listen().map_err(Failure::failed)?;
+    let model = args.model.load(global)?;
+    interrupt::listen("frame").map_err(Failure::failed)?;
     let generator = MaskGenerator::with_options(&model, generator)?;
     let options = VideoOptions {
         non_overlapping: args.discovery.non_overlapping,
