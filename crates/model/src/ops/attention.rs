@@ -6,7 +6,7 @@ use burn::tensor::{Tensor, activation::softmax};
 use masklet_kernels::{Attention, Heads, Precision, Rows, matmul_nt};
 
 use super::cpu::{CpuView, written};
-use super::dropout::{dropout, drops};
+use super::{dropout, drops};
 use gradient::{record_attention, record_products};
 
 /// `softmax(q·kᵀ/√d)·v` for each head.
@@ -53,7 +53,7 @@ pub(crate) fn attention_dropping(
             masklet_kernels::attention(&inputs, out)
         });
     }
-    // Weights are left out of the score matrix, which kernels never make.
+    // The kernels never hold the weights, so they cannot leave some out.
     if !drops(&q, rate)
         && let Some(result) = record_attention(&q, &k, &v, heads, precision)
     {
