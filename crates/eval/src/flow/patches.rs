@@ -10,8 +10,8 @@ pub(super) const SIDE: usize = 8;
 const STRIDE: usize = 3;
 /// Steps of descent at most, in each sweep over the patches.
 const STEPS: usize = 12;
-/// The share of a Gauss-Newton step that is taken. A whole step often leaves the right place behind,
-/// where the pictures are not as smooth as it assumes.
+/// The share of a Gauss-Newton step that is taken. It is OpenCV's, whose Sobel gradients are not
+/// divided by the sum of their weights, eight.
 const STEP: f32 = 1.0 / 8.0;
 const PIXELS: usize = SIDE * SIDE;
 

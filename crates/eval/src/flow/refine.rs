@@ -2,8 +2,7 @@
 //! its gradients agree and neighbours move alike, with robust penalties.
 //!
 //! Differences are taken over two pixels and not halved, as in OpenCV's refinement: the pull of the
-//! pictures is then towards half the displacement that a linear picture would have. Taken whole it
-//! follows noise, and a mask that is warped along is lost sooner.
+//! pictures is then towards half the displacement that a linear picture would have.
 
 use super::Field;
 use super::plane::Plane;

@@ -41,16 +41,18 @@ pub fn page(a: &Report, b: &Report, comparisons: &[Comparison]) -> String {
     page + "</main></html>"
 }
 
-/// The model and its checkpoint, and what wrote the report.
+/// The model with its checkpoint, or else the methods, and what wrote the report.
 fn source(report: &Report) -> String {
-    let model = report.model.as_ref().map_or_else(
-        || "no model".to_owned(),
-        |model| {
-            let hash: String = model.sha256.chars().take(12).collect();
-            format!("{} from {} (SHA-256 {hash}…)", model.name, model.weights)
-        },
-    );
-    format!("{model}; masklet {}", report.version)
+    let methods = || {
+        let mut names: Vec<&str> = report.rows.iter().map(|row| row.method.as_str()).collect();
+        names.dedup();
+        names.join(", ")
+    };
+    let measured = report.model.as_ref().map_or_else(methods, |model| {
+        let hash: String = model.sha256.chars().take(12).collect();
+        format!("{} from {} (SHA-256 {hash}…)", model.name, model.weights)
+    });
+    format!("{measured}; masklet {}", report.version)
 }
 
 /// A bar for each sequence, to the left where it lost, to the right where it won.
