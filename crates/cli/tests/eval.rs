@@ -258,7 +258,10 @@ fn given_predictions_are_scored_and_compared() {
         "{comparison}"
     );
     assert_eq!(comparison[0]["units"][1]["name"], "fast");
-    succeeded(&run.command(&["compare", "b", "a"]));
+    succeeded(&run.command(&["compare", "b", "a", "-o", "difference"]));
+    let page = fs::read_to_string(run.path("difference/compare.html")).unwrap();
+    assert!(page.contains("bar better") && page.contains("fast"));
+    assert_eq!(run.json("difference/compare.json"), comparison);
 }
 
 #[test]
@@ -308,14 +311,23 @@ fn an_annotator_corrects_frames_offline_and_online() {
         assert!(clicks[0] <= 2.0 && clicks.is_sorted(), "{clicks:?}");
     }
     // The true mask on one more frame in each round can only help.
-    let copied = row(&report, "annotated masks copied", "offline");
-    let scores: Vec<f64> = copied["curve"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|p| p["score"].as_f64().unwrap())
-        .collect();
-    assert!(scores.is_sorted() && scores[2] > scores[0], "{scores:?}");
+    let scores = |method: &str| -> Vec<f64> {
+        let row = row(&report, method, "offline");
+        let curve = row["curve"].as_array().unwrap().iter();
+        curve
+            .map(|point| point["score"].as_f64().unwrap())
+            .collect()
+    };
+    let copied = scores("annotated masks copied");
+    assert!(copied.is_sorted() && copied[2] > copied[0], "{copied:?}");
+    let warped = scores("annotated masks warped by optical flow");
+    assert!(warped[2] > warped[0], "{warped:?}");
+    let row = row(&report, "annotated masks copied", "offline");
+    assert_eq!(
+        metric(row, "J&F, mean of rounds"),
+        copied.iter().sum::<f64>() / 3.0
+    );
+    assert!(metric(row, "annotator s to 80") > metric(row, "clicks to 80"));
     assert!(
         fs::read_to_string(run.path("out/report.html"))
             .unwrap()

@@ -1,6 +1,6 @@
 //! What is annotated on one frame.
 
-use masklet_media::{Mask, Rle};
+use masklet_media::{BitMask, Mask, Rle};
 
 use crate::LabelMap;
 
@@ -24,6 +24,16 @@ impl LabelRule {
             (_, 0) | (Self::Objects, LabelMap::VOID) => None,
             (Self::Binary, _) => Some(1),
             (Self::Objects | Self::AllLabels, label) => Some(label.into()),
+        }
+    }
+
+    /// The label whose pixels are an object's; for a binary map the one whose pixels are not.
+    fn label(self, object: u32) -> Option<u16> {
+        match self {
+            Self::Binary => (object == 1).then_some(0),
+            Self::Objects | Self::AllLabels => u16::try_from(object)
+                .ok()
+                .filter(|&label| self.object(label).is_some()),
         }
     }
 
@@ -62,6 +72,11 @@ enum Content {
         dimensions: (u32, u32),
         masks: Vec<(u32, Rle)>,
     },
+    /// The same, each as a picture: not 0 where the object is.
+    Maps {
+        dimensions: (u32, u32),
+        maps: Vec<(u32, LabelMap)>,
+    },
 }
 
 impl FrameAnnotation {
@@ -80,11 +95,19 @@ impl FrameAnnotation {
         }
     }
 
+    /// From a picture for each object, all of `dimensions` (width, height), not 0 where it is.
+    pub fn from_maps(dimensions: (u32, u32), mut maps: Vec<(u32, LabelMap)>) -> Self {
+        maps.sort_by_key(|&(id, _)| id);
+        Self {
+            content: Content::Maps { dimensions, maps },
+        }
+    }
+
     /// Width and height in pixels.
     pub fn dimensions(&self) -> (u32, u32) {
         match &self.content {
             Content::Labels { map, .. } => map.dimensions(),
-            Content::Objects { dimensions, .. } => *dimensions,
+            Content::Objects { dimensions, .. } | Content::Maps { dimensions, .. } => *dimensions,
         }
     }
 
@@ -105,6 +128,11 @@ impl FrameAnnotation {
                 .map(|(id, mask)| (*id, mask.area()))
                 .filter(|&(_, area)| area > 0)
                 .collect(),
+            Content::Maps { maps, .. } => maps
+                .iter()
+                .map(|(id, map)| (*id, map.bits_of(0, true).area()))
+                .filter(|&(_, area)| area > 0)
+                .collect(),
         }
     }
 
@@ -115,10 +143,7 @@ impl FrameAnnotation {
 
     /// Whether the annotation says where an object is, or that it is not visible.
     pub fn covers(&self, object: u32) -> bool {
-        match &self.content {
-            Content::Labels { .. } => true,
-            Content::Objects { masks, .. } => masks.iter().any(|&(id, _)| id == object),
-        }
+        self.annotated_ids().is_none_or(|ids| ids.contains(&object))
     }
 
     /// The objects of which the annotation speaks, present or absent, ascending; `None` if it
@@ -127,6 +152,7 @@ impl FrameAnnotation {
         match &self.content {
             Content::Labels { .. } => None,
             Content::Objects { masks, .. } => Some(masks.iter().map(|&(id, _)| id).collect()),
+            Content::Maps { maps, .. } => Some(maps.iter().map(|&(id, _)| id).collect()),
         }
     }
 
@@ -137,10 +163,25 @@ impl FrameAnnotation {
             Content::Labels { map, rule } => {
                 Some(map.mask_where(|label| rule.object(label) == Some(object)))
             }
-            Content::Objects { masks, .. } => masks
-                .iter()
-                .find(|&&(id, _)| id == object)
-                .map(|(_, mask)| mask.decode()),
+            Content::Objects { masks, .. } => of(object, masks).map(Rle::decode),
+            Content::Maps { maps, .. } => {
+                of(object, maps).map(|map| map.mask_where(|value| value != 0))
+            }
+        }
+    }
+
+    /// The same as [`mask`](Self::mask) in the form that measures work on.
+    pub fn bits(&self, object: u32) -> Option<BitMask> {
+        match &self.content {
+            Content::Labels { map, rule } => Some(match rule.label(object) {
+                Some(label) => map.bits_of(label, *rule == LabelRule::Binary),
+                None => {
+                    let (width, height) = map.dimensions();
+                    BitMask::empty(width, height)
+                }
+            }),
+            Content::Objects { masks, .. } => of(object, masks).map(BitMask::from),
+            Content::Maps { maps, .. } => of(object, maps).map(|map| map.bits_of(0, true)),
         }
     }
 
@@ -151,7 +192,13 @@ impl FrameAnnotation {
                 let void = map.mask_where(|label| rule.is_void(label));
                 (!void.is_empty()).then_some(void)
             }
-            Content::Objects { .. } => None,
+            Content::Objects { .. } | Content::Maps { .. } => None,
         }
     }
+}
+
+fn of<T>(object: u32, all: &[(u32, T)]) -> Option<&T> {
+    all.iter()
+        .find(|&&(id, _)| id == object)
+        .map(|(_, one)| one)
 }

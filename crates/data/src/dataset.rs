@@ -1,7 +1,7 @@
 //! What every data set looks like to its users: the evaluator, the trainer, the inspector.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use masklet_media::{FrameSource, Mask};
 
@@ -117,6 +117,10 @@ pub trait Sequence: Send + Sync {
     /// # Errors
     /// If the first picture or the video file cannot be read.
     fn frames(&self) -> Result<Box<dyn FrameSource>>;
+
+    /// The files that the pictures are in: one for each frame, in order, or a single video; none if
+    /// there are only masks.
+    fn picture_files(&self) -> Vec<PathBuf>;
 
     /// The frames that are annotated, ascending.
     fn annotated_frames(&self) -> &[usize];

@@ -4,7 +4,7 @@ mod png_file;
 
 pub use png_file::davis_colour;
 
-use masklet_media::{Mask, Rle};
+use masklet_media::{BitMask, Mask, Rle};
 
 use crate::{DataError, Result};
 
@@ -13,7 +13,48 @@ use crate::{DataError, Result};
 pub struct LabelMap {
     width: u32,
     height: u32,
-    labels: Vec<u16>,
+    labels: Labels,
+}
+
+/// Bytes if they are enough, as for almost all maps; otherwise at least one label is above 255.
+#[derive(Clone, PartialEq, Eq)]
+enum Labels {
+    Bytes(Vec<u8>),
+    Words(Vec<u16>),
+}
+
+impl From<Vec<u16>> for Labels {
+    fn from(labels: Vec<u16>) -> Self {
+        let all = labels.iter().fold(0, |all, label| all | label);
+        match all > u8::MAX.into() {
+            true => Self::Words(labels),
+            false => Self::Bytes(labels.iter().map(|&label| label as u8).collect()),
+        }
+    }
+}
+
+impl Labels {
+    fn len(&self) -> usize {
+        match self {
+            Self::Bytes(labels) => labels.len(),
+            Self::Words(labels) => labels.len(),
+        }
+    }
+
+    fn at(&self, index: usize) -> u16 {
+        match self {
+            Self::Bytes(labels) => labels[index].into(),
+            Self::Words(labels) => labels[index],
+        }
+    }
+
+    /// What `change` makes of each label.
+    fn map<T>(&self, change: impl Fn(u16) -> T) -> Vec<T> {
+        match self {
+            Self::Bytes(labels) => labels.iter().map(|&label| change(label.into())).collect(),
+            Self::Words(labels) => labels.iter().map(|&label| change(label)).collect(),
+        }
+    }
 }
 
 impl LabelMap {
@@ -25,6 +66,10 @@ impl LabelMap {
     /// # Errors
     /// [`DataError::BadValue`] if `labels` is not `width * height` long.
     pub fn from_labels(width: u32, height: u32, labels: Vec<u16>) -> Result<Self> {
+        Self::new(width, height, labels.into())
+    }
+
+    fn new(width: u32, height: u32, labels: Labels) -> Result<Self> {
         if labels.len() as u64 != u64::from(width) * u64::from(height) {
             return Err(DataError::BadValue {
                 what: "the number of labels",
@@ -45,7 +90,10 @@ impl LabelMap {
         Self {
             width,
             height,
-            labels: pixels.map(|(x, y)| label(x, y)).collect(),
+            labels: pixels
+                .map(|(x, y)| label(x, y))
+                .collect::<Vec<u16>>()
+                .into(),
         }
     }
 
@@ -55,15 +103,36 @@ impl LabelMap {
     }
 
     /// The labels, `[height, width]`.
-    pub fn labels(&self) -> &[u16] {
-        &self.labels
+    pub fn to_labels(&self) -> Vec<u16> {
+        self.labels.map(|label| label)
     }
 
     /// The number of pixels of each label that occurs, by label.
     pub fn counts(&self) -> Vec<(u16, u64)> {
-        let mut counts = vec![0u64; 1 << 16];
-        for &label in &self.labels {
-            counts[usize::from(label)] += 1;
+        // Labels come in stretches; counting those spares a wait for memory at every pixel.
+        const STRETCH: usize = 32;
+        let mut counts = match &self.labels {
+            Labels::Bytes(_) => vec![0u64; 1 << 8],
+            Labels::Words(_) => vec![0u64; 1 << 16],
+        };
+        match &self.labels {
+            Labels::Bytes(labels) => {
+                for stretch in labels.chunks(STRETCH) {
+                    let first = stretch[0];
+                    if stretch.iter().fold(0, |all, label| all | (label ^ first)) == 0 {
+                        counts[usize::from(first)] += stretch.len() as u64;
+                    } else {
+                        for &label in stretch {
+                            counts[usize::from(label)] += 1;
+                        }
+                    }
+                }
+            }
+            Labels::Words(labels) => {
+                for stretch in labels.chunk_by(|a, b| a == b) {
+                    counts[usize::from(stretch[0])] += stretch.len() as u64;
+                }
+            }
         }
         (0..=u16::MAX)
             .zip(counts)
@@ -73,17 +142,31 @@ impl LabelMap {
 
     /// Where `chosen` holds of the label.
     pub fn mask_where(&self, chosen: impl Fn(u16) -> bool) -> Mask {
-        let mut mask = Mask::empty(self.width, self.height);
-        for (bit, &label) in mask.bits_mut().iter_mut().zip(&self.labels) {
-            *bit = chosen(label);
+        Mask::from_bits(self.width, self.height, self.labels.map(chosen))
+            .expect("there is a label for each pixel")
+    }
+
+    /// Where the map holds `label`, or everywhere else if `inverted`.
+    pub fn bits_of(&self, label: u16, inverted: bool) -> BitMask {
+        match (&self.labels, u8::try_from(label)) {
+            (Labels::Bytes(labels), Ok(label)) => {
+                BitMask::where_equal(self.dimensions(), labels, label, inverted)
+            }
+            (Labels::Bytes(labels), Err(_)) => {
+                BitMask::from_values(self.dimensions(), labels, |_| inverted)
+            }
+            (Labels::Words(labels), _) => {
+                BitMask::from_values(self.dimensions(), labels, |&other| {
+                    (other == label) != inverted
+                })
+            }
         }
-        mask
     }
 
     /// The map with every label replaced by what `label` gives for it.
     pub fn relabelled(&self, label: impl Fn(u16) -> u16) -> Self {
         Self {
-            labels: self.labels.iter().map(|&old| label(old)).collect(),
+            labels: self.labels.map(label).into(),
             ..*self
         }
     }
@@ -98,7 +181,7 @@ impl LabelMap {
         let mut open: Option<(u16, u32)> = None;
         let column_major = (0..width).flat_map(|x| (0..height).map(move |y| y * width + x));
         for (position, index) in column_major.enumerate() {
-            let (position, label) = (position as u32, self.labels[index]);
+            let (position, label) = (position as u32, self.labels.at(index));
             if open.is_some_and(|(current, _)| current == label) {
                 continue;
             }

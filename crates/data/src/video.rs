@@ -4,9 +4,11 @@ mod davis;
 mod folders;
 mod frames;
 mod generic;
+mod indexed;
 mod lvos;
 mod mose;
 mod objects;
+mod sequence;
 mod youtube_vos;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +17,7 @@ use crate::{DataError, Layout, Result, listing};
 
 pub(crate) use frames::FrameFiles;
 pub(crate) use objects::first_appearances;
+pub(crate) use sequence::{FileSequence, MaskFiles};
 
 pub(crate) use davis::open as open_davis;
 pub(crate) use generic::open as open_frames;

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use masklet_media::{MediaError, atomic};
 use serde::Serialize;
@@ -101,6 +102,25 @@ pub fn file_digest(path: &Path) -> Result<String> {
     Ok(hexadecimal(&hasher.finalize()))
 }
 
+/// SHA-256 of the names, sizes and times of change of files, hexadecimal: cheap, and different once
+/// a file is exchanged.
+///
+/// # Errors
+/// If a file is not there.
+pub fn files_digest<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Result<String> {
+    let mut hasher = Sha256::new();
+    for path in files {
+        let about = fs::metadata(path).map_err(Error::read(path))?;
+        let changed = about.modified().ok();
+        let changed = changed.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        hasher.update(path.file_name().unwrap_or_default().as_encoded_bytes());
+        hasher.update([0]);
+        hasher.update(about.len().to_le_bytes());
+        hasher.update(changed.unwrap_or_default().as_nanos().to_le_bytes());
+    }
+    Ok(hexadecimal(&hasher.finalize()))
+}
+
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -135,6 +155,31 @@ mod tests {
             Cache::none().get("a", &json!(1), || Ok(5)).unwrap(),
             (5, false)
         );
+    }
+
+    #[test]
+    fn any_file_that_is_exchanged_changes_the_digest() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = ["0.jpg", "1.jpg", "2.jpg"].map(|name| folder.path().join(name));
+        for file in &files {
+            fs::write(file, b"picture").unwrap();
+        }
+        let digest = |files: &[PathBuf]| files_digest(files).unwrap();
+        let before = digest(&files);
+        assert_eq!(digest(&files), before);
+        assert_ne!(digest(&files[..2]), before);
+        // The same size at another time; another size at the same time.
+        let written = fs::metadata(&files[2]).unwrap().modified().unwrap();
+        let set_time = |path: &PathBuf, time| {
+            let file = fs::File::options().write(true).open(path).unwrap();
+            file.set_modified(time).unwrap();
+        };
+        set_time(&files[2], written + std::time::Duration::from_millis(1500));
+        let later = digest(&files);
+        assert_ne!(later, before);
+        fs::write(&files[1], b"another picture").unwrap();
+        assert_ne!(digest(&files), later);
+        assert!(files_digest(&[folder.path().join("3.jpg")]).is_err());
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::{Error, Result};
 pub use copying::Copying;
 pub(crate) use model::click;
 pub use model::{ModelIdentity, ModelTracker};
+pub(crate) use warping::BackwardFlows;
 pub use warping::Warping;
 
 /// A way to carry objects through a video.

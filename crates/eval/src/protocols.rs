@@ -3,7 +3,9 @@
 pub mod image;
 pub mod pvs;
 mod score;
+mod videos;
 pub mod vos;
 
 pub(crate) use score::annotation;
 pub use score::{Outcome, SequenceFailure, open_predicted, score_predictions};
+pub use videos::{Videos, unwatched};

@@ -18,7 +18,7 @@ use crate::scoring::{ObjectScore, SequenceScore, Summary};
 use crate::{Error, Result};
 
 pub use machine::Machine;
-pub use quoted::{Quoted, quoted};
+pub use quoted::{Quoted, quoted, quoted_images};
 pub use strips::{Strip, StripFrame, frames_to_show};
 pub use table::Table;
 
@@ -186,6 +186,9 @@ pub struct CurvePoint {
     pub clicks: f64,
     /// Mean seconds of computing an object.
     pub seconds: f64,
+    /// Mean seconds that an annotator would need for an object, in interactions on videos.
+    #[serde(default)]
+    pub annotation_seconds: Option<f64>,
 }
 
 impl Metric {

@@ -48,8 +48,9 @@ impl Case {
         let stacked = LabelMap::open(fixture(&format!("{}_{what}.png", self.name))).unwrap();
         let (width, height) = stacked.dimensions();
         let height = height / self.frames as u32;
-        let frames = stacked.labels().chunks_exact((width * height) as usize);
-        frames
+        let labels = stacked.to_labels();
+        labels
+            .chunks_exact((width * height) as usize)
             .map(|labels| LabelMap::from_labels(width, height, labels.to_vec()).unwrap())
             .collect()
     }

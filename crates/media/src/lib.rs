@@ -9,7 +9,8 @@
 //!   folder ([`ImageFolder`]), a file ([`Mp4Video`], [`FfmpegVideo`]), and streams are
 //!   [`PictureStream`] and [`RawStream`];
 //! * [`video_writer`]: frames become an MP4 with H.264, in segments, so that a run can resume;
-//! * [`Mask`] and [`Rle`]: a binary mask, as PNG and as COCO run-length encoding;
+//! * [`Mask`] and [`Rle`]: a binary mask, as PNG and as COCO run-length encoding; [`BitMask`], with
+//!   64 pixels to a word, for measures;
 //! * [`boxes`]: overlap of boxes, and non-maximum suppression;
 //! * [`components`]: connected regions, for filling holes and dropping specks;
 //! * [`contours`]: the outlines of a mask, for polygons;
@@ -47,6 +48,7 @@
 //! ```
 
 pub mod atomic;
+mod bit_mask;
 pub mod boxes;
 pub mod components;
 pub mod compose;
@@ -64,6 +66,7 @@ pub mod sheet;
 pub mod video_writer;
 mod yuv;
 
+pub use bit_mask::BitMask;
 pub use error::{MediaError, Result};
 pub use frames::{
     FfmpegVideo, FrameRate, FrameSource, Frames, ImageFolder, MemoryFrames, Mp4Video,

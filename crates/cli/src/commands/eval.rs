@@ -5,6 +5,7 @@ mod compare;
 mod image;
 mod pvs;
 mod score;
+mod video_args;
 mod vos;
 
 use clap::Subcommand;

@@ -10,7 +10,7 @@ use std::path::Path;
 use masklet_media::MAX_PIXELS;
 use png::{BitDepth, ColorType, Decoder, Transformations};
 
-use super::LabelMap;
+use super::{LabelMap, Labels};
 use crate::{DataError, Result};
 
 impl LabelMap {
@@ -53,17 +53,17 @@ impl LabelMap {
         let size = reader.output_buffer_size().unwrap_or_default();
         let mut buffer = vec![0; size];
         let info = reader.next_frame(&mut buffer).map_err(failed)?;
+        let is_label = info.color_type.samples() == 1 && info.bit_depth == BitDepth::Eight;
+        if is_label && info.line_size == width as usize {
+            return Self::new(width, height, Labels::Bytes(buffer));
+        }
         let rows = buffer.chunks_exact(info.line_size);
-        let labels =
-            labels_of(rows, width as usize, info.color_type, info.bit_depth).map_err(|colour| {
-                DataError::NotLabels {
-                    path: path.to_owned(),
-                    found: format!(
-                        "the colour {colour:?} is neither grey nor one of the palette's"
-                    ),
-                }
-            })?;
-        Self::from_labels(width, height, labels)
+        let not_labels = |colour| DataError::NotLabels {
+            path: path.to_owned(),
+            found: format!("the colour {colour:?} is neither grey nor one of the palette's"),
+        };
+        let labels = labels_of(rows, width as usize, info.color_type, info.bit_depth);
+        Self::from_labels(width, height, labels.map_err(not_labels)?)
     }
 }
 

@@ -4,16 +4,12 @@
 //! `Annotations_6fps/<video>/<object>/<frame>.png` with every fourth, one picture for each object
 //! (not zero where it is); `sav_val.txt` or `sav_test.txt` lists the videos.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
-use masklet_media::{FrameSource, Rle};
-
-use crate::ReadOptions;
-use crate::dataset::{ObjectInfo, Sequence, VideoDataset};
-use crate::video::{FrameFiles, first_appearances, split_folder};
-use crate::{DataError, FrameAnnotation, LabelMap, Layout, Result, listing};
+use crate::dataset::{Sequence, VideoDataset};
+use crate::video::{FileSequence, FrameFiles, MaskFiles, split_folder};
+use crate::{DataError, Layout, ReadOptions, Result, listing};
 
 pub(crate) const FRAMES: &str = "JPEGImages_24fps";
 pub(crate) const MASKS: &str = "Annotations_6fps";
@@ -120,103 +116,34 @@ impl VideoDataset for ObjectFolders {
         })?;
         let frames = self.frames.as_ref().map(|frames| frames.join(name));
         let masks = self.masks.join(name);
-        Ok(Box::new(ObjectSequence::open(
-            name,
-            frames.as_deref(),
-            &masks,
-        )?))
+        Ok(Box::new(open_sequence(name, frames.as_deref(), &masks)?))
     }
 }
 
-/// One such video.
-struct ObjectSequence {
-    name: String,
-    frames: FrameFiles,
-    /// By frame: each object's picture.
-    masks: BTreeMap<usize, Vec<(u32, PathBuf)>>,
-    annotated: Vec<usize>,
-    objects: OnceLock<Vec<ObjectInfo>>,
-}
-
-impl ObjectSequence {
-    fn open(name: &str, frames: Option<&Path>, folder: &Path) -> Result<Self> {
-        let mut files = Vec::new();
-        for (object, folder) in object_folders(folder)? {
-            let masks = listing::files(&folder, &["png"])?;
-            files.extend(masks.into_iter().map(|file| (object, file)));
+fn open_sequence(name: &str, frames: Option<&Path>, folder: &Path) -> Result<FileSequence> {
+    let mut files = Vec::new();
+    for (object, folder) in object_folders(folder)? {
+        let masks = listing::files(&folder, &["png"])?;
+        files.extend(masks.into_iter().map(|file| (object, file)));
+    }
+    if files.is_empty() {
+        return Err(DataError::Missing {
+            layout: Layout::SavEval.name(),
+            path: folder.join("<object>/<frame>.png"),
+            what: format!("the masks of video {name:?}"),
+        });
+    }
+    let frames = match frames {
+        Some(frames) => FrameFiles::pictures(Layout::SavEval, frames)?,
+        None => {
+            let masks = files.iter().map(|(_, file)| file.clone()).collect();
+            FrameFiles::of_masks(folder, masks)?
         }
-        if files.is_empty() {
-            return Err(DataError::Missing {
-                layout: Layout::SavEval.name(),
-                path: folder.join("<object>/<frame>.png"),
-                what: format!("the masks of video {name:?}"),
-            });
-        }
-        let frames = match frames {
-            Some(frames) => FrameFiles::pictures(Layout::SavEval, frames)?,
-            None => {
-                let masks = files.iter().map(|(_, file)| file.clone()).collect();
-                FrameFiles::of_masks(folder, masks)?
-            }
-        };
-        let mut masks: BTreeMap<usize, Vec<(u32, PathBuf)>> = BTreeMap::new();
-        let mut annotated = BTreeSet::new();
-        for (object, file) in files {
-            let frame = frames.frame_of(&file)?;
-            annotated.insert(frame);
-            masks.entry(frame).or_default().push((object, file));
-        }
-        Ok(Self {
-            name: name.to_owned(),
-            frames,
-            masks,
-            annotated: annotated.into_iter().collect(),
-            objects: OnceLock::new(),
-        })
+    };
+    let mut masks: BTreeMap<usize, Vec<(u32, PathBuf)>> = BTreeMap::new();
+    for (object, file) in files {
+        let frame = frames.frame_of(&file)?;
+        masks.entry(frame).or_default().push((object, file));
     }
-}
-
-impl Sequence for ObjectSequence {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn frame_count(&self) -> usize {
-        self.frames.len()
-    }
-
-    fn frame_name(&self, frame: usize) -> String {
-        self.frames.name(frame)
-    }
-
-    fn frames(&self) -> Result<Box<dyn FrameSource>> {
-        self.frames.source()
-    }
-
-    fn annotated_frames(&self) -> &[usize] {
-        &self.annotated
-    }
-
-    fn annotation(&self, frame: usize) -> Result<Option<FrameAnnotation>> {
-        let Some(files) = self.masks.get(&frame) else {
-            return Ok(None);
-        };
-        let mut masks = Vec::with_capacity(files.len());
-        let mut dimensions = (0, 0);
-        for (object, path) in files {
-            let map = LabelMap::open(path)?;
-            dimensions = map.dimensions();
-            self.frames.check_mask(path, dimensions)?;
-            masks.push((*object, Rle::encode(&map.mask_where(|value| value != 0))));
-        }
-        Ok(Some(FrameAnnotation::from_masks(dimensions, masks)))
-    }
-
-    fn objects(&self) -> Result<&[ObjectInfo]> {
-        if let Some(known) = self.objects.get() {
-            return Ok(known);
-        }
-        let objects = first_appearances(&self.annotated, |frame| self.annotation(frame))?;
-        Ok(self.objects.get_or_init(|| objects))
-    }
+    Ok(FileSequence::new(name, frames, MaskFiles::Objects(masks)))
 }

@@ -270,6 +270,14 @@ impl Sequence for TrainVideo {
         }
     }
 
+    fn picture_files(&self) -> Vec<PathBuf> {
+        match &self.pictures {
+            Pictures::Frames { files, .. } => files.picture_files(),
+            Pictures::Video(path) => vec![path.clone()],
+            Pictures::Missing(_) => Vec::new(),
+        }
+    }
+
     fn annotated_frames(&self) -> &[usize] {
         &self.annotated
     }

@@ -1,37 +1,13 @@
 //! Sequences as folders of frames beside folders of label maps: what DAVIS, MOSE, YouTube-VOS,
 //! LVOS and generic folders have in common.
 
-use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
-use masklet_media::FrameSource;
-
-use super::first_appearances;
 use super::frames::FrameFiles;
-use crate::dataset::{ObjectInfo, Sequence, VideoDataset};
-use crate::{
-    DataError, FrameAnnotation, LabelMap, LabelRule, Layout, Result, SkipReason, Skipped, listing,
-};
-
-/// What a data set's index says of one object.
-#[derive(Clone, Debug)]
-pub(super) struct ListedObject {
-    pub(super) category: Option<String>,
-    pub(super) frames: Listed,
-}
-
-/// The frames an index lists, by the names or numbers of the files.
-#[derive(Clone, Debug)]
-pub(super) enum Listed {
-    /// Names without extension.
-    Names(Vec<String>),
-    /// Numbers from the first to below the second.
-    Range(u64, u64),
-}
-
-/// By sequence and object.
-pub(super) type Index = HashMap<String, BTreeMap<u32, ListedObject>>;
+use super::indexed::Index;
+use super::sequence::{FileSequence, MaskFiles};
+use crate::dataset::{Sequence, VideoDataset};
+use crate::{DataError, LabelMap, LabelRule, Layout, Result, SkipReason, Skipped, listing};
 
 /// Where one sequence is.
 #[derive(Clone, Debug)]
@@ -111,12 +87,8 @@ impl VideoDataset for Folders {
             DataError::unknown("sequence number", index.to_string(), names)
         })?;
         let listed = self.index.get(&entry.name).cloned().unwrap_or_default();
-        Ok(Box::new(FolderSequence::open(
-            self.layout,
-            entry,
-            self.rule,
-            listed,
-        )?))
+        let sequence = open_sequence(self.layout, entry, self.rule)?;
+        Ok(Box::new(sequence.with_list(listed)))
     }
 }
 
@@ -182,111 +154,28 @@ pub(super) fn guess_rule(found: &Found) -> LabelRule {
     LabelRule::guess(&maps)
 }
 
-/// One such sequence.
-struct FolderSequence {
-    name: String,
-    frames: FrameFiles,
-    /// The label map of each annotated frame.
-    maps: BTreeMap<usize, PathBuf>,
-    annotated: Vec<usize>,
-    rule: LabelRule,
-    listed: BTreeMap<u32, ListedObject>,
-    objects: OnceLock<Vec<ObjectInfo>>,
-}
-
-impl FolderSequence {
-    fn open(
-        layout: Layout,
-        entry: &Entry,
-        rule: LabelRule,
-        listed: BTreeMap<u32, ListedObject>,
-    ) -> Result<Self> {
-        let missing = |path: &Path, what: &str| DataError::Missing {
-            layout: layout.name(),
-            path: path.to_owned(),
-            what: format!("{what} of sequence {:?}", entry.name),
-        };
-        if !entry.masks.is_dir() {
-            return Err(missing(&entry.masks, "the masks"));
-        }
-        let masks = listing::files(&entry.masks, &["png"])?;
-        if masks.is_empty() {
-            return Err(missing(&entry.masks.join("*.png"), "the masks"));
-        }
-        let frames = match &entry.frames {
-            Some(folder) if folder.is_dir() => FrameFiles::pictures(layout, folder)?,
-            Some(folder) => return Err(missing(folder, "the frames")),
-            None => FrameFiles::of_masks(&entry.masks, masks.clone())?,
-        };
-        let maps: BTreeMap<usize, PathBuf> = masks
-            .into_iter()
-            .map(|map| Ok((frames.frame_of(&map)?, map)))
-            .collect::<Result<_>>()?;
-        Ok(Self {
-            name: entry.name.clone(),
-            frames,
-            annotated: maps.keys().copied().collect(),
-            maps,
-            rule,
-            listed,
-            objects: OnceLock::new(),
-        })
+fn open_sequence(layout: Layout, entry: &Entry, rule: LabelRule) -> Result<FileSequence> {
+    let missing = |path: &Path, what: &str| DataError::Missing {
+        layout: layout.name(),
+        path: path.to_owned(),
+        what: format!("{what} of sequence {:?}", entry.name),
+    };
+    if !entry.masks.is_dir() {
+        return Err(missing(&entry.masks, "the masks"));
     }
-
-    fn listed_frames(&self, listed: &Listed) -> Vec<usize> {
-        let chosen = |stem: String| match listed {
-            Listed::Names(names) => names.contains(&stem),
-            Listed::Range(start, end) => stem
-                .parse()
-                .is_ok_and(|number: u64| (*start..*end).contains(&number)),
-        };
-        (0..self.frames.len())
-            .filter(|&frame| chosen(self.frames.name(frame)))
-            .collect()
+    let masks = listing::files(&entry.masks, &["png"])?;
+    if masks.is_empty() {
+        return Err(missing(&entry.masks.join("*.png"), "the masks"));
     }
-}
-
-impl Sequence for FolderSequence {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn frame_count(&self) -> usize {
-        self.frames.len()
-    }
-
-    fn frame_name(&self, frame: usize) -> String {
-        self.frames.name(frame)
-    }
-
-    fn frames(&self) -> Result<Box<dyn FrameSource>> {
-        self.frames.source()
-    }
-
-    fn annotated_frames(&self) -> &[usize] {
-        &self.annotated
-    }
-
-    fn annotation(&self, frame: usize) -> Result<Option<FrameAnnotation>> {
-        let Some(path) = self.maps.get(&frame) else {
-            return Ok(None);
-        };
-        let map = LabelMap::open(path)?;
-        self.frames.check_mask(path, map.dimensions())?;
-        Ok(Some(FrameAnnotation::from_labels(map, self.rule)))
-    }
-
-    fn objects(&self) -> Result<&[ObjectInfo]> {
-        if let Some(known) = self.objects.get() {
-            return Ok(known);
-        }
-        let mut objects = first_appearances(&self.annotated, |frame| self.annotation(frame))?;
-        for object in &mut objects {
-            if let Some(listed) = self.listed.get(&object.id) {
-                object.category = listed.category.clone();
-                object.listed_frames = Some(self.listed_frames(&listed.frames));
-            }
-        }
-        Ok(self.objects.get_or_init(|| objects))
-    }
+    let frames = match &entry.frames {
+        Some(folder) if folder.is_dir() => FrameFiles::pictures(layout, folder)?,
+        Some(folder) => return Err(missing(folder, "the frames")),
+        None => FrameFiles::of_masks(&entry.masks, masks.clone())?,
+    };
+    let maps = masks
+        .into_iter()
+        .map(|map| Ok((frames.frame_of(&map)?, map)))
+        .collect::<Result<_>>()?;
+    let masks = MaskFiles::Labels(maps, rule);
+    Ok(FileSequence::new(&entry.name, frames, masks))
 }

@@ -86,6 +86,14 @@ impl FrameFiles {
             })
     }
 
+    /// The pictures' files; none if there are only masks.
+    pub(crate) fn picture_files(&self) -> Vec<PathBuf> {
+        match self.pictures {
+            true => self.files.clone(),
+            false => Vec::new(),
+        }
+    }
+
     /// Opens the pictures.
     pub(crate) fn source(&self) -> Result<Box<dyn FrameSource>> {
         if !self.pictures {

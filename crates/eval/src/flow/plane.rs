@@ -30,13 +30,6 @@ impl Plane {
         }
     }
 
-    /// The value at a column and row, the nearest one inside if they are outside.
-    pub(super) fn at(&self, x: isize, y: isize) -> f32 {
-        let x = x.clamp(0, self.width as isize - 1) as usize;
-        let y = y.clamp(0, self.height as isize - 1) as usize;
-        self.values[y * self.width + x]
-    }
-
     /// Between pixels, bilinear.
     pub(super) fn sample(&self, x: f32, y: f32) -> f32 {
         let x = x.clamp(0.0, (self.width - 1) as f32);
@@ -73,16 +66,35 @@ impl Plane {
         })
     }
 
-    /// Central differences to the right and down.
-    pub(super) fn gradients(&self) -> (Self, Self) {
-        let half = |f: &dyn Fn(isize, isize) -> f32| {
-            Self::from_fn(self.width, self.height, |x, y| {
-                f(x as isize, y as isize) / 2.0
-            })
-        };
+    /// The differences between the two neighbours of each pixel, to the right and down: twice the
+    /// gradient.
+    pub(super) fn differences(&self) -> (Self, Self) {
+        let (last_x, last_y) = (self.width - 1, self.height - 1);
+        let at = |x: usize, y: usize| self.values[y * self.width + x];
         (
-            half(&|x, y| self.at(x + 1, y) - self.at(x - 1, y)),
-            half(&|x, y| self.at(x, y + 1) - self.at(x, y - 1)),
+            Self::from_fn(self.width, self.height, |x, y| {
+                at((x + 1).min(last_x), y) - at(x.saturating_sub(1), y)
+            }),
+            Self::from_fn(self.width, self.height, |x, y| {
+                at(x, (y + 1).min(last_y)) - at(x, y.saturating_sub(1))
+            }),
+        )
+    }
+
+    /// Sobel's gradients to the right and down: smoothed across their direction.
+    pub(super) fn smooth_gradients(&self) -> (Self, Self) {
+        let (last_x, last_y) = (self.width - 1, self.height - 1);
+        let (right, down) = self.differences();
+        let smoothed = |before: f32, here: f32, after: f32| (before + 2.0 * here + after) / 8.0;
+        (
+            Self::from_fn(self.width, self.height, |x, y| {
+                let at = |y: usize| right.values[y * self.width + x];
+                smoothed(at(y.saturating_sub(1)), at(y), at((y + 1).min(last_y)))
+            }),
+            Self::from_fn(self.width, self.height, |x, y| {
+                let at = |x: usize| down.values[y * self.width + x];
+                smoothed(at(x.saturating_sub(1)), at(x), at((x + 1).min(last_x)))
+            }),
         )
     }
 

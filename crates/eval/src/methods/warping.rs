@@ -1,12 +1,14 @@
 //! [`Warping`]: each mask moved along by optical flow from frame to frame.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
-use masklet_media::{Mask, Rle};
+use masklet_media::{FrameSource, Rle};
 
 use super::{Masklets, Task, Tracker, Watch, picture};
 use crate::Result;
-use crate::flow::{Flow, Pyramid, optical_flow};
+use crate::flow::{Flow, Pyramid, SoftMask, optical_flow};
 use crate::prompts::Prompt;
 
 /// A pixel belongs to the object if the place it came from did, by the flow from each frame back to
@@ -14,13 +16,18 @@ use crate::prompts::Prompt;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Warping;
 
+impl Warping {
+    /// Changes when the masks it finds do.
+    pub(crate) const VERSION: u32 = 2;
+}
+
 impl Tracker for Warping {
     fn name(&self) -> String {
         "mask warped by optical flow".to_owned()
     }
 
     fn identity(&self) -> serde_json::Value {
-        serde_json::json!({ "method": "warping", "version": 1 })
+        serde_json::json!({ "method": "warping", "version": Self::VERSION })
     }
 
     fn is_baseline(&self) -> bool {
@@ -33,33 +40,24 @@ impl Tracker for Warping {
 
     fn track(&self, task: &Task<'_>, _: Prompt, watch: &Watch<'_>) -> Result<Masklets> {
         let start = Instant::now();
-        let mut source = task.sequence.frames()?;
+        // Each flow is needed once.
+        let mut flows = BackwardFlows::new(task.sequence.frames()?, 0);
         let mut frames = task.nothing();
-        let mut known: Vec<(u32, Mask)> = Vec::new();
-        let mut before: Option<Pyramid> = None;
-        for (frame, found) in frames
-            .iter_mut()
-            .enumerate()
-            .take(task.frame_count)
-            .skip(task.start())
-        {
-            let here = Pyramid::new(&picture(&mut *source, frame)?);
-            if let Some(before) = &before {
-                let back = optical_flow(&here, before);
+        let mut known: Vec<(u32, SoftMask)> = Vec::new();
+        for (frame, found) in frames.iter_mut().enumerate().skip(task.start()) {
+            if !known.is_empty() {
+                let back = flows.at(frame)?;
                 for (_, mask) in &mut known {
-                    *mask = warped(mask, &back);
+                    *mask = mask.moved(&back);
                 }
             }
-            let new = task
-                .objects
-                .iter()
-                .filter(|object| object.first_frame == frame);
-            known.extend(new.map(|object| (object.id, object.mask.clone())));
+            let new = task.objects.iter();
+            let new = new.filter(|object| object.first_frame == frame);
+            known.extend(new.map(|object| (object.id, SoftMask::from(&object.mask))));
             *found = known
                 .iter()
-                .map(|(id, mask)| (*id, Rle::encode(mask)))
+                .map(|(id, mask)| (*id, Rle::encode(&mask.mask())))
                 .collect();
-            before = Some(here);
             watch.frame_done()?;
         }
         Ok(Masklets {
@@ -69,25 +67,46 @@ impl Tracker for Warping {
     }
 }
 
-/// The mask where `back` leads to it, bilinear between pixels.
-fn warped(mask: &Mask, back: &Flow) -> Mask {
-    let bits = mask.bits();
-    let inside = |x: i64, y: i64| {
-        let there = (0..back.width as i64).contains(&x) && (0..back.height as i64).contains(&y);
-        if there && bits[y as usize * back.width + x as usize] {
-            1.0
-        } else {
-            0.0
+/// The flow from each frame of a video back to the one before, computed when it is asked for.
+pub(crate) struct BackwardFlows {
+    source: Box<dyn FrameSource>,
+    latest: Option<(usize, Pyramid)>,
+    kept: BTreeMap<usize, Arc<Flow>>,
+    /// Bytes that more flows may take.
+    room: usize,
+}
+
+impl BackwardFlows {
+    /// Keeps up to `room` bytes of flows, to be asked for again.
+    pub(crate) fn new(source: Box<dyn FrameSource>, room: usize) -> Self {
+        Self {
+            source,
+            latest: None,
+            kept: BTreeMap::new(),
+            room,
         }
-    };
-    Mask::from_fn(back.width as u32, back.height as u32, |x, y| {
-        let at = y as usize * back.width + x as usize;
-        let (u, v) = (x as f32 + back.right[at], y as f32 + back.down[at]);
-        let (x0, y0) = (u.floor(), v.floor());
-        let (fx, fy) = (u - x0, v - y0);
-        let (x0, y0) = (x0 as i64, y0 as i64);
-        let top = inside(x0, y0) * (1.0 - fx) + inside(x0 + 1, y0) * fx;
-        let bottom = inside(x0, y0 + 1) * (1.0 - fx) + inside(x0 + 1, y0 + 1) * fx;
-        top * (1.0 - fy) + bottom * fy > 0.5
-    })
+    }
+
+    /// The flow from `frame`, which is not the first, to the frame before.
+    pub(crate) fn at(&mut self, frame: usize) -> Result<Arc<Flow>> {
+        if let Some(known) = self.kept.get(&frame) {
+            return Ok(known.clone());
+        }
+        let before = match self.latest.take() {
+            Some((latest, pyramid)) if latest + 1 == frame => pyramid,
+            _ => self.pyramid(frame - 1)?,
+        };
+        let here = self.pyramid(frame)?;
+        let flow = Arc::new(optical_flow(&here, &before));
+        self.latest = Some((frame, here));
+        if let Some(left) = self.room.checked_sub(flow.bytes()) {
+            self.room = left;
+            self.kept.insert(frame, flow.clone());
+        }
+        Ok(flow)
+    }
+
+    fn pyramid(&mut self, frame: usize) -> Result<Pyramid> {
+        Ok(Pyramid::new(&picture(&mut *self.source, frame)?))
+    }
 }

@@ -4,9 +4,10 @@ use super::BitMask;
 
 /// Intersection over union of two masks of the same size, in 0..=1. Two empty masks agree: 1.
 pub fn region_similarity(truth: &BitMask, predicted: &BitMask) -> f64 {
-    match truth.overlap(predicted) {
-        (_, 0) => 1.0,
-        (both, either) => both as f64 / either as f64,
+    let both = truth.shared_area(predicted);
+    match truth.area() + predicted.area() - both {
+        0 => 1.0,
+        either => both as f64 / either as f64,
     }
 }
 
@@ -15,7 +16,7 @@ mod tests {
     use super::*;
 
     fn mask(pixels: [u8; 6]) -> BitMask {
-        BitMask::from_values((3, 2), &pixels, |pixel| pixel > 0)
+        BitMask::from_values((3, 2), &pixels, |&pixel| pixel > 0)
     }
 
     #[test]

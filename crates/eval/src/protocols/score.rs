@@ -90,17 +90,12 @@ fn score_one(
     let by_name: HashMap<String, usize> = (0..predicted.frame_count())
         .map(|frame| (predicted.frame_name(frame), frame))
         .collect();
-    let listed = if rules.use_list() {
-        Some(truth.objects()?)
-    } else {
-        None
-    };
     let scoring = Scoring {
         frames: truth.annotated_frames(),
         rules,
         void,
         missing,
-        listed,
+        listed: rules.list_of(truth)?,
     };
     let prediction = |frame: usize| -> Result<Option<FrameAnnotation>> {
         match by_name.get(&truth.frame_name(frame)) {

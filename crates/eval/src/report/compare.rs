@@ -1,11 +1,15 @@
 //! Two reports side by side: what got better and what got worse.
 
+mod page;
+
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use super::{Report, Row, Table, Unit};
 use crate::{Error, Result};
+
+pub use page::page;
 
 /// Resamples of the bootstrap.
 const RESAMPLES: usize = 10_000;
@@ -155,21 +159,28 @@ fn bootstrap(units: &[UnitComparison]) -> [f64; 2] {
 }
 
 impl Comparison {
-    /// Lines for a terminal: the difference, and up to `most` sequences that lost and won most.
-    pub fn to_text(&self, most: usize) -> String {
-        let [low, high] = self.interval;
-        let methods = if self.method_a == self.method_b {
+    /// What is compared with what.
+    pub fn methods(&self) -> String {
+        if self.method_a == self.method_b {
             self.method_a.clone()
         } else {
             format!("{} → {}", self.method_a, self.method_b)
-        };
-        let verdict = if low > 0.0 {
-            "better"
-        } else if high < 0.0 {
-            "worse"
-        } else {
-            "no difference that could not be chance"
-        };
+        }
+    }
+
+    /// What the interval says of the second report.
+    pub fn verdict(&self) -> &'static str {
+        match self.interval {
+            [low, _] if low > 0.0 => "better",
+            [_, high] if high < 0.0 => "worse",
+            _ => "no difference that could not be chance",
+        }
+    }
+
+    /// Lines for a terminal: the difference, and up to `most` sequences that lost and won most.
+    pub fn to_text(&self, most: usize) -> String {
+        let [low, high] = self.interval;
+        let (methods, verdict) = (self.methods(), self.verdict());
         let mut text = format!(
             "{methods}, {}: {} {:.1} → {:.1}, difference {:+.2} [{low:+.2}, {high:+.2}] over {} ({verdict})\n",
             self.prompt,

@@ -9,7 +9,7 @@ use super::quoted::Quoted;
 use super::svg::{bars, curves};
 use super::{Protocol, Report, Row, Strip, Table};
 
-const STYLE: &str = include_str!("page.css");
+pub(super) const STYLE: &str = include_str!("page.css");
 /// Bars shown of a row.
 const MOST_BARS: usize = 60;
 
@@ -67,10 +67,11 @@ impl Report {
                 model.name, model.weights, model.precision
             )
         });
-        let unit = if self.protocol == Protocol::Image {
-            "images"
-        } else {
-            "sequences"
+        let unit = match (self.protocol, self.data.units) {
+            (Protocol::Image, 1) => "image",
+            (Protocol::Image, _) => "images",
+            (_, 1) => "sequence",
+            _ => "sequences",
         };
         let data = format!("{}, {} {unit}", self.data.layout, self.data.units);
         let facts = [
@@ -126,21 +127,23 @@ impl Report {
         html.push_str(
             "</table></div><p class=note>Per cent where not said otherwise. Baselines in grey.",
         );
-        if let Some(first) = quoted.first() {
+        if !quoted.is_empty() {
             let _ = write!(
                 html,
                 " Rows in italics are quoted, not measured here: {}.",
-                escaped(first.source)
+                escaped(&Quoted::sources(quoted))
             );
         }
         html + "</p>"
     }
 
     fn row_html(&self, number: usize, row: &Row, strips: &[Strip]) -> String {
-        let open = if row.baseline {
-            " class=baseline"
-        } else {
-            " open"
+        // Baselines are folded away where there is something else to see.
+        let alone = self.rows.iter().all(|row| row.baseline);
+        let open = match (row.baseline, alone) {
+            (true, false) => " class=baseline",
+            (true, true) => " class=baseline open",
+            (false, _) => " open",
         };
         let units = row.worst_first();
         let mut html = format!(

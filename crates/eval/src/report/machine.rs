@@ -25,10 +25,11 @@ impl Machine {
 
     /// One line.
     pub fn sentence(&self) -> String {
-        format!(
-            "{}, {} threads, {}",
-            self.processor, self.threads, self.system
-        )
+        let threads = match self.threads {
+            1 => "1 thread".to_owned(),
+            count => format!("{count} threads"),
+        };
+        format!("{}, {threads}, {}", self.processor, self.system)
     }
 }
 

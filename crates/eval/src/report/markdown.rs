@@ -28,12 +28,9 @@ impl Report {
         let _ = writeln!(text, "- Machine: {}", self.machine.sentence());
         let _ = writeln!(text, "- masklet {}\n", self.version);
         text.push_str(&Table::of_methods(self, quoted).to_markdown());
-        if let Some(first) = quoted.first() {
-            let _ = writeln!(
-                text,
-                "\nQuoted rows were not measured here: {}.",
-                first.source
-            );
+        if !quoted.is_empty() {
+            let sources = Quoted::sources(quoted);
+            let _ = writeln!(text, "\nQuoted rows were not measured here: {sources}.");
         }
         if !self.failures.is_empty() {
             text.push_str("\n## Not evaluated\n\n");

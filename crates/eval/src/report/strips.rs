@@ -1,7 +1,7 @@
 //! Strips of frames with truth and prediction, so that a person sees where a method fails.
 
 use masklet_data::FrameAnnotation;
-use masklet_media::{Mask, OverlayObject, RgbImage, draw_overlay};
+use masklet_media::{BoundingBox, Mask, OverlayObject, RgbImage, draw_overlay};
 
 use super::Unit;
 use crate::Result;
@@ -86,7 +86,7 @@ impl StripFrame {
         })
     }
 
-    /// Draws one segment of an image.
+    /// Draws one segment of an image and what is around it, so that small ones are seen too.
     ///
     /// # Errors
     /// If masks and picture differ in size.
@@ -96,12 +96,46 @@ impl StripFrame {
         truth: &Mask,
         predicted: &Mask,
     ) -> Result<Self> {
+        let view = truth
+            .bounding_box()
+            .map(|bounds| view(bounds, picture.dimensions()));
+        let seen = match view {
+            Some(view) => picture.crop(view)?,
+            None => picture.clone(),
+        };
+        let draw = |mask: &Mask| {
+            let (left, top) = view.map_or((0, 0), |view| (view.x0, view.y0));
+            let mask = Mask::from_fn(seen.width(), seen.height(), |x, y| {
+                mask.contains(left + x, top + y)
+            });
+            drawn(&seen, &[(1, mask)])
+        };
         Ok(Self {
             caption,
-            truth: drawn(picture, &[(1, truth.clone())])?,
-            predicted: drawn(picture, &[(1, predicted.clone())])?,
+            truth: draw(truth)?,
+            predicted: draw(predicted)?,
         })
     }
+}
+
+/// A part of a picture, of the picture's proportions, in which a segment takes about half a side.
+fn view(bounds: BoundingBox, (width, height): (u32, u32)) -> BoundingBox {
+    const SMALLEST: f64 = 96.0;
+    let share = |length: u32, of: u32| f64::from(length) * 2.0 / f64::from(of);
+    let share = share(bounds.width(), width)
+        .max(share(bounds.height(), height))
+        .max(SMALLEST / f64::from(width))
+        .min(1.0);
+    let span = |from: u32, to: u32, of: u32| {
+        let length = ((f64::from(of) * share).round() as u32).clamp(1, of);
+        let start = ((from + to) / 2)
+            .saturating_sub(length / 2)
+            .min(of - length);
+        (start, start + length)
+    };
+    let (x0, x1) = span(bounds.x0, bounds.x1, width);
+    let (y0, y1) = span(bounds.y0, bounds.y1, height);
+    BoundingBox { x0, y0, x1, y1 }
 }
 
 fn masks_of(annotation: &FrameAnnotation) -> Vec<(u32, Mask)> {
@@ -115,7 +149,8 @@ fn masks_of(annotation: &FrameAnnotation) -> Vec<(u32, Mask)> {
 
 fn drawn(picture: &RgbImage, masks: &[(u32, Mask)]) -> Result<Vec<u8>> {
     let factor = picture.width().div_ceil(WIDEST).max(1);
-    let small = smaller(picture, factor)?;
+    // What is left over at the right and below is squeezed in.
+    let small = picture.resized((picture.width() / factor, (picture.height() / factor).max(1)))?;
     let masks: Vec<(u32, Mask)> = masks
         .iter()
         .map(|(id, mask)| (*id, smaller_mask(mask, small.dimensions(), factor)))
@@ -131,35 +166,34 @@ fn drawn(picture: &RgbImage, masks: &[(u32, Mask)]) -> Result<Vec<u8>> {
     Ok(draw_overlay(&small, &objects)?.to_jpeg(QUALITY)?)
 }
 
-/// Each pixel is the mean of a block; what is left over at the right and below is cut off.
-fn smaller(picture: &RgbImage, factor: u32) -> Result<RgbImage> {
-    let (width, height) = (picture.width() / factor, (picture.height() / factor).max(1));
-    let (step, row) = (factor as usize, picture.width() as usize * 3);
-    let mut pixels = Vec::with_capacity(width as usize * height as usize * 3);
-    for y in 0..height as usize {
-        for x in 0..width as usize {
-            for channel in 0..3 {
-                let mut sum = 0u32;
-                let rows =
-                    (y * step..(y + 1) * step).take_while(|&y| y < picture.height() as usize);
-                let mut count = 0;
-                for v in rows {
-                    for u in x * step..(x + 1) * step {
-                        sum += u32::from(picture.pixels()[v * row + u * 3 + channel]);
-                        count += 1;
-                    }
-                }
-                pixels.push((sum / count.max(1)) as u8);
-            }
-        }
-    }
-    Ok(RgbImage::from_raw(width, height, pixels)?)
+/// Whether the object covers a quarter of a block: less would lose what is thin.
+fn smaller_mask(mask: &Mask, (width, height): (u32, u32), factor: u32) -> Mask {
+    Mask::from_fn(width, height, |x, y| {
+        let pixels = (0..factor * factor).map(|at| (at % factor, at / factor));
+        let covered = pixels.filter(|&(dx, dy)| mask.contains(x * factor + dx, y * factor + dy));
+        4 * covered.count() as u32 >= factor * factor
+    })
 }
 
-/// The middle pixel of each block.
-fn smaller_mask(mask: &Mask, (width, height): (u32, u32), factor: u32) -> Mask {
-    let middle = factor / 2;
-    Mask::from_fn(width, height, |x, y| {
-        mask.contains(x * factor + middle, y * factor + middle)
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_holds_its_segment_and_has_the_pictures_proportions() {
+        let bounds = |x0, y0, x1, y1| BoundingBox { x0, y0, x1, y1 };
+        for segment in [
+            bounds(0, 0, 3, 2),
+            bounds(479, 300, 481, 321),
+            bounds(10, 20, 400, 60),
+            bounds(0, 0, 481, 321),
+        ] {
+            let view = view(segment, (481, 321));
+            assert!(view.x0 <= segment.x0 && view.x1 >= segment.x1, "{view:?}");
+            assert!(view.y0 <= segment.y0 && view.y1 >= segment.y1, "{view:?}");
+            assert!(view.x1 <= 481 && view.y1 <= 321, "{view:?}");
+            let proportions = f64::from(view.width()) / f64::from(view.height());
+            assert!((proportions - 481.0 / 321.0).abs() < 0.05, "{view:?}");
+        }
+    }
 }

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::{Report, Row, Unit, html::escaped};
+use super::{CurvePoint, Protocol, Report, Row, Unit, html::escaped};
 
-const WIDTH: f64 = 720.0;
+const WIDTH: f64 = 900.0;
 const HEIGHT: f64 = 300.0;
 /// Left, top, right, bottom.
-const MARGIN: [f64; 4] = [44.0, 14.0, 250.0, 40.0];
+const MARGIN: [f64; 4] = [44.0, 14.0, 350.0, 40.0];
 /// Colours of the lines, told apart by dashes too.
 const LINES: [(&str, &str); 6] = [
     ("#0072b2", "none"),
@@ -88,16 +88,17 @@ pub(super) fn curves(report: &Report, axis: &str) -> String {
         for point in &row.curve {
             let _ = write!(
                 svg,
-                "<circle cx={:.1} cy={:.1} r=3.5 fill='{colour}'><title>{:.1} with {} annotated, {:.1} clicks, {:.1} s an object</title></circle>",
+                "<circle cx={:.1} cy={:.1} r=3.5 fill='{colour}'><title>{}</title></circle>",
                 x(point.annotated),
                 y(point.score),
-                point.score,
-                point.annotated,
-                point.clicks,
-                point.seconds
+                hint(point, axis)
             );
         }
-        let label = format!("{}, {}", row.method, row.prompt);
+        let label = match report.protocol {
+            // There the curve is over prompts.
+            Protocol::Image => row.method.clone(),
+            _ => format!("{}, {}", row.method, row.prompt),
+        };
         let _ = write!(
             svg,
             "<text x={:.1} y={:.1} style='fill:{colour}'>{}</text>",
@@ -107,6 +108,22 @@ pub(super) fn curves(report: &Report, axis: &str) -> String {
         );
     }
     svg + "</svg>"
+}
+
+/// What a point on a curve stands for.
+fn hint(point: &CurvePoint, axis: &str) -> String {
+    let mut hint = format!("{:.1} with {} {axis}", point.score, point.annotated);
+    if let Some(seconds) = point.annotation_seconds {
+        let _ = write!(
+            hint,
+            "; an object takes {:.1} clicks, {seconds:.0} s of an annotator",
+            point.clicks
+        );
+    }
+    if point.seconds > 0.0 {
+        let _ = write!(hint, "; {:.1} s of computing an object", point.seconds);
+    }
+    hint
 }
 
 /// Heights of labels, moved apart where they would overlap.
@@ -124,7 +141,7 @@ fn spread(heights: &[f64]) -> Vec<f64> {
 }
 
 fn shortened(text: &str) -> String {
-    const LONGEST: usize = 38;
+    const LONGEST: usize = 56;
     if text.chars().count() <= LONGEST {
         return text.to_owned();
     }

@@ -22,14 +22,21 @@ impl Table {
         let names = metric_names(&report.rows);
         let head = ["method", "prompt"].map(str::to_owned).into_iter();
         let cells = |row: &Row| {
-            let values = names.iter().map(|name| number(row.metric(name)));
+            let values = names.iter().map(|name| match row.metric(name) {
+                // A network may take many seconds an image.
+                Some(speed) if name.ends_with("/s") => format!("{speed:.2}"),
+                value => number(value),
+            });
             [row.method.clone(), row.prompt.clone()]
                 .into_iter()
                 .chain(values)
                 .collect()
         };
         let quote = |quoted: &Quoted| {
-            let value = |name: &String| number((name == "J&F").then_some(quoted.jf));
+            let value = |name: &String| {
+                let known = quoted.metrics.iter().find(|(known, _)| known == name);
+                number(known.map(|&(_, value)| value))
+            };
             let words = [
                 format!("{} (quoted)", quoted.method),
                 quoted.prompt.to_owned(),

@@ -1,7 +1,9 @@
 //! [`Rules`]: which frames and objects a benchmark scores.
 
-use masklet_data::{LabelRule, Layout};
+use masklet_data::{LabelRule, Layout, ObjectInfo, Sequence};
 use serde::{Deserialize, Serialize};
+
+use crate::Result;
 
 /// Which frames and objects are scored. Frames without annotation never are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -62,9 +64,15 @@ impl Rules {
         (self == Self::VosBenchmark).then_some(LabelRule::AllLabels)
     }
 
-    /// Whether these rules need the data set's own list of objects and frames.
-    pub fn use_list(self) -> bool {
-        matches!(self, Self::YoutubeVos | Self::Lvos)
+    /// The data set's own list of a sequence's objects and frames, if these rules need it.
+    ///
+    /// # Errors
+    /// If an annotation of the sequence cannot be read.
+    pub fn list_of(self, sequence: &dyn Sequence) -> Result<Option<&[ObjectInfo]>> {
+        Ok(match self {
+            Self::YoutubeVos | Self::Lvos => Some(sequence.objects()?),
+            Self::Davis | Self::VosBenchmark | Self::Sav => None,
+        })
     }
 
     /// The rules' name, as on the command line.

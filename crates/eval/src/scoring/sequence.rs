@@ -205,11 +205,13 @@ impl FramePair {
             Void::Ignored => truth.void().map(|mask| BitMask::from(&mask)),
         };
         let bits = |annotation: &FrameAnnotation, id, there: bool| {
-            let mask = there.then(|| annotation.mask(id)).flatten();
             let (width, height) = annotation.dimensions();
-            let bits = mask.map_or_else(|| BitMask::empty(width, height), |mask| (&mask).into());
-            void.as_ref()
-                .map_or(bits.clone(), |void| bits.without(void))
+            let bits = there.then(|| annotation.bits(id)).flatten();
+            let bits = bits.unwrap_or_else(|| BitMask::empty(width, height));
+            match &void {
+                Some(void) => bits.without(void),
+                None => bits,
+            }
         };
         let score = |id: u32| {
             let (present, found) = (present.contains(&id), found.contains(&id));

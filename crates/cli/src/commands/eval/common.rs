@@ -5,16 +5,15 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, anyhow};
 use masklet::{Model, Precision};
-use masklet_data::{Dataset, FrameAnnotation, Layout, ReadOptions, Sequence, VideoDataset};
+use masklet_data::{FrameAnnotation, Sequence};
 use masklet_eval::Error;
 use masklet_eval::cache::{Cache, file_digest};
 use masklet_eval::methods::{ModelIdentity, Watch};
 use masklet_eval::protocols::SequenceFailure;
 use masklet_eval::report::{
     DataDescription, FORMAT, Machine, ModelDescription, Protocol, Quoted, Report, Row, Strip,
-    StripFrame, Table, Unit, frames_to_show, quoted,
+    StripFrame, Table, Unit, frames_to_show,
 };
-use masklet_eval::scoring::Rules;
 use masklet_media::atomic;
 
 use crate::Global;
@@ -24,122 +23,42 @@ use crate::model_args::ModelArgs;
 use crate::output::{print_json, print_line};
 use crate::progress::Progress;
 
-/// Benchmarks' rules by name.
-#[derive(clap::ValueEnum, Clone, Copy)]
-pub(super) enum RulesName {
-    /// Those of the data set's benchmark.
-    Auto,
-    /// Objects of the first frame; all frames but the first and the last.
-    Davis,
-    /// As the package vos-benchmark: labels are objects from their first appearance, 255 too.
-    VosBenchmark,
-    /// As SA-V's evaluator: each object on its own annotated frames.
-    #[value(name = "sa-v")]
-    Sav,
-    /// Each object after its first appearance.
-    YoutubeVos,
-    /// Each object on the frames that LVOS lists.
-    Lvos,
-}
-
-impl RulesName {
-    /// The rules; `None` for automatic.
-    pub(super) fn rules(self) -> Option<Rules> {
-        match self {
-            Self::Auto => None,
-            Self::Davis => Some(Rules::Davis),
-            Self::VosBenchmark => Some(Rules::VosBenchmark),
-            Self::Sav => Some(Rules::Sav),
-            Self::YoutubeVos => Some(Rules::YoutubeVos),
-            Self::Lvos => Some(Rules::Lvos),
-        }
-    }
-}
-
-/// Which videos are evaluated.
+/// What is evaluated, and what becomes of it.
 #[derive(clap::Args)]
-pub(super) struct VideoArgs {
-    /// A data set of videos: DAVIS, MOSE, YouTube-VOS, LVOS, SA-V, or frames and masks.
-    #[arg(long, value_name = "FOLDER")]
-    data: PathBuf,
-    /// The split, such as val. By default everything in the folder.
-    #[arg(long, value_name = "NAME")]
-    split: Option<String>,
-    /// Sequences, by name. By default all.
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    sequences: Vec<String>,
-    /// Use only so many frames of each sequence, from its first.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..))]
-    max_frames: Option<u32>,
-    /// Which frames and objects count. By default those of the data set's benchmark.
-    #[arg(long, value_enum, default_value = "auto")]
-    rules: RulesName,
-}
-
-impl VideoArgs {
-    /// Opens the data set.
-    pub(super) fn open(&self) -> Result<Box<dyn VideoDataset>, Failure> {
-        let options = ReadOptions {
-            split: self.split.clone(),
-            labels: self.rules.rules().and_then(Rules::labels),
-            ..ReadOptions::default()
-        };
-        match masklet_data::open(&self.data, &options)? {
-            Dataset::Videos(videos) => Ok(videos),
-            Dataset::Images(images) => Err(Failure::usage(anyhow!(
-                "{} holds images ({}); use masklet eval image",
-                self.data.display(),
-                images.layout()
-            ))),
-        }
-    }
-
-    /// The sequences to evaluate.
-    pub(super) fn names(&self, data: &dyn VideoDataset) -> Result<Vec<String>, Failure> {
-        select(data.names(), &self.sequences)
-    }
-
-    /// The rules, those of the layout unless others are asked for.
-    pub(super) fn rules(&self, layout: Layout) -> Rules {
-        self.rules.rules().unwrap_or_else(|| Rules::of(layout))
-    }
-
-    /// How many frames of a sequence to use at most.
-    pub(super) fn max_frames(&self) -> Option<usize> {
-        self.max_frames.map(|frames| frames as usize)
-    }
-
-    /// The data set, for reports.
-    pub(super) fn describe(&self, data: &dyn VideoDataset, units: usize) -> DataDescription {
-        let mut description = DataDescription::new(&self.data, data.layout(), units);
-        if let Some(split) = &self.split {
-            description.name = format!("{} {split}", description.name);
-        }
-        description
-    }
-
-    /// Published numbers, if the whole set is evaluated.
-    pub(super) fn quoted(&self, layout: Layout) -> Vec<Quoted> {
-        if !self.sequences.is_empty() || self.max_frames.is_some() {
-            return Vec::new();
-        }
-        let path = self.data.join(self.split.as_deref().unwrap_or_default());
-        quoted(layout, &path.display().to_string())
-    }
-}
-
-/// Whether to run baselines.
-#[derive(clap::Args, Clone, Copy)]
-pub(super) struct Baselines {
+pub(super) struct RunArgs {
     /// Leave the simple methods out that scores are to be seen against.
     #[arg(long)]
     no_baselines: bool,
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    pub(super) reporting: Reporting,
 }
 
-impl Baselines {
-    /// Whether they are to run.
-    pub(super) fn wanted(self) -> bool {
-        !self.no_baselines
+impl RunArgs {
+    /// The methods to evaluate: what `wrapped` makes of the model, if a checkpoint is given, and
+    /// the baselines unless they are not wanted.
+    pub(super) fn methods<M>(
+        &self,
+        model: Option<&ModelOfReport>,
+        wrapped: impl FnOnce(&ModelOfReport) -> M,
+        baselines: impl IntoIterator<Item = M>,
+    ) -> Result<Vec<M>, Failure> {
+        let mut methods: Vec<M> = model.map(wrapped).into_iter().collect();
+        if !self.no_baselines {
+            methods.extend(baselines);
+        }
+        if methods.is_empty() {
+            return Err(Failure::usage(anyhow!(
+                "there is nothing to evaluate: pass --weights FILE"
+            )));
+        }
+        Ok(methods)
+    }
+
+    /// Loads the model, if a checkpoint is given.
+    pub(super) fn model(&self, global: &Global) -> Result<Option<ModelOfReport>, Failure> {
+        model_of(&self.model, global)
     }
 }
 
@@ -153,11 +72,7 @@ pub(super) struct ModelOfReport {
     weights: String,
 }
 
-/// Loads the model, if a checkpoint is given.
-pub(super) fn model_of(
-    args: &ModelArgs,
-    global: &Global,
-) -> Result<Option<ModelOfReport>, Failure> {
+fn model_of(args: &ModelArgs, global: &Global) -> Result<Option<ModelOfReport>, Failure> {
     let Some(path) = args.weights() else {
         return Ok(None);
     };
@@ -336,8 +251,9 @@ pub(super) fn finish(
         print_json(report)?;
     } else if !global.quiet {
         print_line(Table::of_methods(report, quoted).to_text().trim_end())?;
-        if let Some(first) = quoted.first() {
-            print_line(&format!("quoted, not measured here: {}", first.source))?;
+        if !quoted.is_empty() {
+            let sources = Quoted::sources(quoted);
+            print_line(&format!("quoted, not measured here: {sources}"))?;
         }
         if let Some(folder) = &reporting.output {
             print_line(&folder.join("report.html").display().to_string())?;
@@ -360,19 +276,29 @@ fn write(
     strips: &[Strip],
     quoted: &[Quoted],
 ) -> Result<(), Failure> {
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot create the folder {}", folder.display()))?;
     let mut json = serde_json::to_vec_pretty(report).context("cannot encode the report")?;
     json.push(b'\n');
-    atomic::write(&folder.join("report.json"), &json)?;
-    atomic::write(
-        &folder.join("report.md"),
-        report.to_markdown(quoted).as_bytes(),
-    )?;
-    atomic::write(
-        &folder.join("report.html"),
-        report.to_html(strips, quoted).as_bytes(),
-    )?;
+    let (markdown, html) = (report.to_markdown(quoted), report.to_html(strips, quoted));
+    write_files(
+        folder,
+        [
+            ("report.json", json.as_slice()),
+            ("report.md", markdown.as_bytes()),
+            ("report.html", html.as_bytes()),
+        ],
+    )
+}
+
+/// Writes files into a folder, which is made if it is not there.
+pub(super) fn write_files<const N: usize>(
+    folder: &Path,
+    files: [(&str, &[u8]); N],
+) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot create the folder {}", folder.display()))?;
+    for (name, bytes) in files {
+        atomic::write(&folder.join(name), bytes)?;
+    }
     Ok(())
 }
 

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use masklet_eval::report::Report;
-use masklet_eval::report::compare::compare;
+use masklet_eval::report::compare::{compare, page};
 
+use super::common::write_files;
 use crate::Global;
 use crate::failure::Failure;
 use crate::output::{print_json, print_line};
@@ -18,7 +20,7 @@ const SHOWN: usize = 10;
 /// resamples, 95 %).
 #[derive(clap::Args)]
 #[command(after_help = "Example:
-  masklet eval compare reports/before reports/after")]
+  masklet eval compare reports/before reports/after -o reports/difference")]
 pub(super) struct Args {
     /// The first report: report.json or its folder.
     #[arg(value_name = "A")]
@@ -26,16 +28,34 @@ pub(super) struct Args {
     /// The second.
     #[arg(value_name = "B")]
     b: PathBuf,
+    /// Folder for compare.json and compare.html.
+    #[arg(short, long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
 }
 
 /// Runs the command.
 pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
-    let comparisons = compare(&open(&args.a)?, &open(&args.b)?)?;
+    let (a, b) = (open(&args.a)?, open(&args.b)?);
+    let comparisons = compare(&a, &b)?;
+    if let Some(folder) = &args.output {
+        let json = serde_json::to_vec_pretty(&comparisons).context("cannot encode the result")?;
+        let html = page(&a, &b, &comparisons);
+        write_files(
+            folder,
+            [
+                ("compare.json", json.as_slice()),
+                ("compare.html", html.as_bytes()),
+            ],
+        )?;
+    }
     if global.json {
         return print_json(&comparisons);
     }
     for comparison in &comparisons {
         print_line(&comparison.to_text(SHOWN))?;
+    }
+    if let Some(folder) = &args.output {
+        print_line(&folder.join("compare.html").display().to_string())?;
     }
     Ok(())
 }

@@ -9,15 +9,12 @@ use masklet_eval::metrics::mean;
 use masklet_eval::prompts::Prompt;
 use masklet_eval::protocols::image::{ImageScore, Images, Segmenter};
 use masklet_eval::report::{
-    CurvePoint, DataDescription, Metric, Protocol, Row, Strip, StripFrame, Unit,
+    CurvePoint, DataDescription, Metric, Protocol, Row, Strip, StripFrame, Unit, quoted_images,
 };
 
-use super::common::{
-    Baselines, Findings, ModelOfReport, Reporting, finish, model_of, with_progress,
-};
+use super::common::{Findings, ModelOfReport, RunArgs, finish, with_progress};
 use crate::Global;
 use crate::failure::Failure;
-use crate::model_args::ModelArgs;
 
 /// Segments shown of an image, the worst ones.
 const SHOWN_SEGMENTS: usize = 6;
@@ -51,11 +48,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_segments: Option<u32>,
     #[command(flatten)]
-    baselines: Baselines,
-    #[command(flatten)]
-    model: ModelArgs,
-    #[command(flatten)]
-    reporting: Reporting,
+    run: RunArgs,
 }
 
 /// A data set to evaluate on.
@@ -73,7 +66,8 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         .map(|path| args.open(path))
         .collect::<Result<Vec<_>, _>>()?;
     let prompts = args.prompts();
-    let model = model_of(&args.model, global)?;
+    let model = args.run.model(global)?;
+    let reporting = &args.run.reporting;
     let segmenters = args.segmenters(model.as_ref())?;
     let total: usize = sources.iter().map(|source| source.indices.len()).sum();
     let mut findings = Findings::default();
@@ -87,7 +81,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
                     indices: &source.indices,
                     prompts: &prompts,
                     max_segments: args.max_segments.map(|most| most as usize),
-                    cache: args.reporting.cache(),
+                    cache: reporting.cache(),
                 };
                 let (scores, failures) = images.evaluate(segmenter, watch)?;
                 findings.failures.extend(failures);
@@ -100,7 +94,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
                     prompt,
                     &row,
                     &found,
-                    args.reporting.strips,
+                    reporting.strips,
                 )?);
                 findings.rows.push(row);
             }
@@ -110,14 +104,20 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
     let mut description = DataDescription::new(&args.data[0], sources[0].data.layout(), total);
     description.name = names.join(" + ");
-    let report = args.reporting.report(
+    let report = reporting.report(
         Protocol::Image,
         description,
         RULES,
         model.as_ref(),
         findings,
     )?;
-    finish(&args.reporting, &report, &strips, &[], global)
+    let all = args.max_images.is_none() && args.max_segments.is_none();
+    let quoted = if all {
+        quoted_images(&names)
+    } else {
+        Vec::new()
+    };
+    finish(reporting, &report, &strips, &quoted, global)
 }
 
 impl Args {
@@ -162,22 +162,11 @@ impl Args {
     }
 
     fn segmenters(&self, model: Option<&ModelOfReport>) -> Result<Vec<Segmenter>, Failure> {
-        let mut segmenters = Vec::new();
-        if let Some(model) = model {
-            segmenters.push(Segmenter::Model {
-                model: Box::new(model.model.clone()),
-                identity: model.identity.clone(),
-            });
-        }
-        if self.baselines.wanted() {
-            segmenters.push(Segmenter::Shapes);
-        }
-        if segmenters.is_empty() {
-            return Err(Failure::usage(anyhow!(
-                "there is nothing to evaluate: pass --weights FILE"
-            )));
-        }
-        Ok(segmenters)
+        let wrapped = |model: &ModelOfReport| Segmenter::Model {
+            model: Box::new(model.model.clone()),
+            identity: model.identity.clone(),
+        };
+        self.run.methods(model, wrapped, [Segmenter::Shapes])
     }
 }
 
@@ -195,6 +184,7 @@ fn rows(segmenter: &Segmenter, prompts: &[Prompt], found: &[Found<'_>]) -> Vec<(
             score: row.metrics[0].value,
             clicks: f64::from(*count),
             seconds: mean_seconds(found),
+            annotation_seconds: None,
         }),
         _ => None,
     };

@@ -1,18 +1,15 @@
 //! `masklet eval pvs`: promptable video segmentation, interactive.
 
 use masklet_eval::metrics::mean;
-use masklet_eval::protocols::pvs::{Effort, Mode, Pvs, PvsSequence, Responder};
+use masklet_eval::protocols::pvs::{Effort, Mode, Pvs, PvsSequence, Responder, RoundCost};
 use masklet_eval::protocols::vos::predicted;
 use masklet_eval::report::{CurvePoint, Metric, Protocol, Row, Strip};
-use masklet_eval::scoring::{SequenceScore, Summary};
+use masklet_eval::scoring::{SequenceScore, Summary, Void};
 
-use super::common::{
-    Baselines, Findings, ModelOfReport, Reporting, VideoArgs, finish, model_of, strip,
-    with_progress,
-};
+use super::common::{Findings, ModelOfReport, RunArgs, finish, strip, with_progress};
+use super::video_args::VideoArgs;
 use crate::Global;
 use crate::failure::Failure;
-use crate::model_args::ModelArgs;
 
 /// Correct a model where it is wrong, and see how its masks improve.
 ///
@@ -50,11 +47,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 64)]
     encoded_frames: usize,
     #[command(flatten)]
-    baselines: Baselines,
-    #[command(flatten)]
-    model: ModelArgs,
-    #[command(flatten)]
-    reporting: Reporting,
+    run: RunArgs,
 }
 
 /// Modes by name.
@@ -79,20 +72,17 @@ impl ModeName {
 pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let data = args.video.open()?;
     let names = args.video.names(&*data)?;
-    let rules = args.video.rules(data.layout());
-    let model = model_of(&args.model, global)?;
+    let model = args.run.model(global)?;
     let responders = args.responders(model.as_ref())?;
+    let reporting = &args.run.reporting;
+    let void = Void::Background;
     let pvs = Pvs {
-        data: &*data,
-        names: &names,
-        rules,
+        videos: args.video.videos(&*data, &names, void, reporting.cache()),
         effort: Effort {
             clicks: args.clicks.into(),
             frames: args.rounds.into(),
             threshold: args.threshold,
         },
-        max_frames: args.video.max_frames(),
-        cache: args.reporting.cache(),
     };
     let runs: Vec<(&Responder, Mode)> = responders
         .iter()
@@ -111,35 +101,25 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         Ok(())
     })?;
     let description = args.video.describe(&*data, names.len());
-    let report = args.reporting.report(
+    let report = reporting.report(
         Protocol::Pvs,
         description,
-        rules.sentence(),
+        pvs.videos.rules.sentence(),
         model.as_ref(),
         findings,
     )?;
-    finish(&args.reporting, &report, &strips, &[], global)
+    finish(reporting, &report, &strips, &[], global)
 }
 
 impl Args {
     fn responders(&self, model: Option<&ModelOfReport>) -> Result<Vec<Responder>, Failure> {
-        let mut responders = Vec::new();
-        if let Some(model) = model {
-            responders.push(Responder::Model {
-                model: Box::new(model.model.clone()),
-                identity: model.identity.clone(),
-                cached_frames: self.encoded_frames,
-            });
-        }
-        if self.baselines.wanted() {
-            responders.push(Responder::CopiedMasks);
-        }
-        if responders.is_empty() {
-            return Err(Failure::usage(anyhow::anyhow!(
-                "there is nothing to evaluate: pass --weights FILE"
-            )));
-        }
-        Ok(responders)
+        let wrapped = |model: &ModelOfReport| Responder::Model {
+            model: Box::new(model.model.clone()),
+            identity: model.identity.clone(),
+            cached_frames: self.encoded_frames,
+        };
+        let baselines = [Responder::CopiedMasks, Responder::WarpedMasks];
+        self.run.methods(model, wrapped, baselines)
     }
 
     fn row(&self, responder: &Responder, mode: Mode, sequences: &[PvsSequence]) -> Row {
@@ -159,8 +139,9 @@ impl Args {
             .map(|round| CurvePoint {
                 annotated: round + 1,
                 score: Summary::over(&scores(round), None).jf * 100.0,
-                clicks: mean(costs(round).map(|(clicks, _)| clicks as f64)),
-                seconds: mean(costs(round).map(|(_, seconds)| seconds)),
+                clicks: mean(costs(round).map(|cost| cost.clicks as f64)),
+                seconds: mean(costs(round).map(|cost| cost.computing)),
+                annotation_seconds: Some(mean(costs(round).map(|cost| cost.annotating))),
             })
             .filter(|point| point.score.is_finite())
             .collect();
@@ -179,40 +160,41 @@ impl Args {
         row
     }
 
-    /// What it takes to reach the quality asked for. An object that never reaches it counts with
-    /// all its clicks and seconds.
+    /// The paper's measure, the mean over all numbers of annotated frames; and what it takes to reach
+    /// the quality asked for. An object that never reaches it counts with all its clicks and seconds.
     fn effort_metrics(&self, sequences: &[PvsSequence], curve: &[CurvePoint]) -> Vec<Metric> {
-        let needed: Vec<(bool, usize, f64)> = sequences
+        let needed: Vec<(bool, RoundCost)> = sequences
             .iter()
             .flat_map(|sequence| self.needed(sequence))
             .collect();
         let quality = self.quality;
-        let reached = needed.iter().filter(|(reached, ..)| *reached).count();
         let mut metrics = Vec::new();
         if let Some(first) = curve.first() {
-            metrics.push(Metric::new("J&F, 1 frame", first.score));
+            let all = mean(curve.iter().map(|point| point.score));
+            metrics.extend([
+                Metric::new("J&F, mean of rounds", all),
+                Metric::new("J&F, 1 frame", first.score),
+            ]);
         }
         if !needed.is_empty() {
+            let reached = needed.iter().filter(|(reached, _)| *reached).count();
+            let share = reached as f64 / needed.len() as f64;
+            let of = |what: &str, value: fn(&RoundCost) -> f64| {
+                let values = needed.iter().map(|(_, cost)| value(cost));
+                Metric::new(&format!("{what} to {quality}"), mean(values))
+            };
             metrics.extend([
-                Metric::percent(
-                    &format!("objects at {quality}"),
-                    reached as f64 / needed.len() as f64,
-                ),
-                Metric::new(
-                    &format!("clicks to {quality}"),
-                    mean(needed.iter().map(|(_, clicks, _)| *clicks as f64)),
-                ),
-                Metric::new(
-                    &format!("seconds to {quality}"),
-                    mean(needed.iter().map(|(.., seconds)| *seconds)),
-                ),
+                Metric::percent(&format!("objects at {quality}"), share),
+                of("clicks", |cost| cost.clicks as f64),
+                of("annotator s", |cost| cost.annotating),
+                of("computing s", |cost| cost.computing),
             ]);
         }
         metrics
     }
 
-    /// For each object whether it reaches the quality, and clicks and seconds until then.
-    fn needed(&self, sequence: &PvsSequence) -> Vec<(bool, usize, f64)> {
+    /// For each object whether it reaches the quality, and what it took until then.
+    fn needed(&self, sequence: &PvsSequence) -> Vec<(bool, RoundCost)> {
         let quality = |round: usize, id: u32| {
             let objects = &sequence.scores[round].objects;
             Some(objects.iter().find(|object| object.id == id)?.jf() * 100.0)
@@ -227,8 +209,7 @@ impl Args {
                 let reaches =
                     |&round: &usize| quality(round, cost.id).is_some_and(|jf| jf >= self.quality);
                 let round = (0..=last).find(reaches);
-                let (clicks, seconds) = cost.rounds[round.unwrap_or(last)];
-                (round.is_some(), clicks, seconds)
+                (round.is_some(), cost.rounds[round.unwrap_or(last)])
             })
             .collect()
     }
@@ -241,12 +222,16 @@ impl Args {
         sequences: &[PvsSequence],
     ) -> Result<Vec<Strip>, Failure> {
         let mut strips = Vec::new();
-        for unit in row.worst_first().into_iter().take(self.reporting.strips) {
+        for unit in row
+            .worst_first()
+            .into_iter()
+            .take(self.run.reporting.strips)
+        {
             let found = sequences
                 .iter()
                 .find(|sequence| sequence.scores[0].name == unit.name);
             let Some(found) = found else { continue };
-            let sequence = pvs.data.open_named(&unit.name)?;
+            let sequence = pvs.videos.data.open_named(&unit.name)?;
             strips.push(strip(number, unit, &*sequence, |frame| {
                 Ok(predicted(&found.last, frame))
             })?);

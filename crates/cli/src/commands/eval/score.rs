@@ -9,7 +9,8 @@ use masklet_eval::protocols::{Outcome, open_predicted, score_predictions};
 use masklet_eval::report::{DataDescription, Protocol, Row, Strip};
 use masklet_eval::scoring::{Missing, Rules, Summary, Void};
 
-use super::common::{Findings, Reporting, RulesName, finish, select, strip, with_progress};
+use super::common::{Findings, Reporting, finish, select, strip, with_progress};
+use super::video_args::RulesName;
 use crate::Global;
 use crate::failure::Failure;
 

@@ -7,17 +7,15 @@ use anyhow::anyhow;
 use masklet_data::{DataError, ReadOptions};
 use masklet_eval::methods::{Copying, ModelTracker, Tracker, Warping, Watch};
 use masklet_eval::prompts::Prompt;
+use masklet_eval::protocols::unwatched;
 use masklet_eval::protocols::vos::{Vos, predicted};
 use masklet_eval::report::{Metric, Protocol, Row, Strip};
 use masklet_eval::scoring::{Summary, Void};
 
-use super::common::{
-    Baselines, Findings, ModelOfReport, Reporting, VideoArgs, finish, model_of, strip,
-    with_progress,
-};
+use super::common::{Findings, ModelOfReport, RunArgs, finish, strip, with_progress};
+use super::video_args::VideoArgs;
 use crate::Global;
 use crate::failure::Failure;
-use crate::model_args::ModelArgs;
 
 /// Show each object on its first frame, track it, and score the masks.
 ///
@@ -46,32 +44,24 @@ pub(super) struct Args {
     #[arg(long, value_name = "FOLDER")]
     seen: Option<PathBuf>,
     #[command(flatten)]
-    baselines: Baselines,
-    #[command(flatten)]
-    model: ModelArgs,
-    #[command(flatten)]
-    reporting: Reporting,
+    run: RunArgs,
 }
 
 /// Runs the command.
 pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let data = args.video.open()?;
     let names = args.video.names(&*data)?;
-    let rules = args.video.rules(data.layout());
-    let model = model_of(&args.model, global)?;
-    let trackers = trackers(args.baselines, model.as_ref())?;
+    let model = args.run.model(global)?;
+    let trackers = trackers(&args.run, model.as_ref())?;
+    let reporting = &args.run.reporting;
+    let void = if args.ignore_void {
+        Void::Ignored
+    } else {
+        Void::Background
+    };
     let vos = Vos {
-        data: &*data,
-        names: &names,
-        rules,
-        void: if args.ignore_void {
-            Void::Ignored
-        } else {
-            Void::Background
-        },
-        max_frames: args.video.max_frames(),
+        videos: args.video.videos(&*data, &names, void, reporting.cache()),
         seen: args.seen_categories()?,
-        cache: args.reporting.cache(),
     };
     let runs: Vec<(&dyn Tracker, Prompt)> = trackers
         .iter()
@@ -84,26 +74,26 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         )));
     }
     let mut findings = Findings::default();
-    with_progress("frame", vos.frames() * runs.len(), global, |watch| {
+    with_progress("frame", vos.videos.frames() * runs.len(), global, |watch| {
         for &(tracker, prompt) in &runs {
             add_run(&vos, tracker, prompt, watch, &mut findings)?;
         }
         Ok(())
     })?;
-    let strips = strips(&vos, &runs, &findings, args.reporting.strips)?;
+    let strips = strips(&vos, &runs, &findings, reporting.strips)?;
     let description = args.video.describe(&*data, names.len());
-    let report = args.reporting.report(
+    let report = reporting.report(
         Protocol::Vos,
         description,
-        rules.sentence(),
+        vos.videos.rules.sentence(),
         model.as_ref(),
         findings,
     )?;
     finish(
-        &args.reporting,
+        reporting,
         &report,
         &strips,
-        &args.video.quoted(data.layout()),
+        &args.video.quoted(&*data),
         global,
     )
 }
@@ -135,21 +125,14 @@ fn add_run(
 }
 
 fn trackers(
-    baselines: Baselines,
+    run: &RunArgs,
     model: Option<&ModelOfReport>,
 ) -> Result<Vec<Box<dyn Tracker>>, Failure> {
-    let mut trackers: Vec<Box<dyn Tracker>> = Vec::new();
-    if let Some(model) = model {
-        trackers.push(Box::new(ModelTracker::new(
-            &model.model,
-            model.identity.clone(),
-        )));
-    }
-    if baselines.wanted() {
-        trackers.push(Box::new(Copying));
-        trackers.push(Box::new(Warping));
-    }
-    Ok(trackers)
+    let wrapped = |model: &ModelOfReport| -> Box<dyn Tracker> {
+        Box::new(ModelTracker::new(&model.model, model.identity.clone()))
+    };
+    let baselines: [Box<dyn Tracker>; 2] = [Box::new(Copying), Box::new(Warping)];
+    run.methods(model, wrapped, baselines)
 }
 
 /// Strips of the worst sequences of each row, from predictions that are kept.
@@ -159,19 +142,14 @@ fn strips(
     findings: &Findings,
     most: usize,
 ) -> Result<Vec<Strip>, Failure> {
-    let nothing = Watch {
-        step: &|| {},
-        skip: &|_| {},
-        interrupted: &|| false,
-    };
     let mut strips = Vec::new();
-    if !vos.cache.keeps() {
+    if !vos.videos.cache.keeps() {
         return Ok(strips);
     }
     for (number, (row, &(tracker, prompt))) in findings.rows.iter().zip(runs).enumerate() {
         for unit in row.worst_first().into_iter().take(most) {
-            let sequence = vos.data.open_named(&unit.name)?;
-            let masklets = vos.masklets(&*sequence, tracker, prompt, &nothing)?;
+            let sequence = vos.videos.data.open_named(&unit.name)?;
+            let masklets = vos.masklets(&*sequence, tracker, prompt, &unwatched())?;
             strips.push(strip(number, unit, &*sequence, |frame| {
                 Ok(predicted(&masklets, frame))
             })?);

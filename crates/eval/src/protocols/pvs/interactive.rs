@@ -1,27 +1,29 @@
-//! Who answers an annotator: the network, and the baseline.
+//! Interactions with an annotator: the network's, and the baselines'.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use masklet::{Model, Propagation, VideoOptions, VideoPredictor, VideoSession};
 use masklet_media::{FrameSource, Mask};
 
 use crate::Result;
-use crate::methods::click;
+use crate::flow::SoftMask;
+use crate::methods::{BackwardFlows, click};
 
 /// The only object of an interaction.
 const OBJECT: u32 = 1;
 
 /// Something that is annotated on frames and tracks in between.
 pub(super) trait Interactive {
-    /// Takes up to `clicks` clicks on a frame, where `predicted` was found so far. Returns the mask
-    /// that it then finds, and how many clicks were given.
+    /// Takes up to `clicks` clicks on a frame, where `predicted` was found so far. Returns how many
+    /// were given.
     fn annotate(
         &mut self,
         frame: usize,
         truth: &Mask,
         predicted: Option<&Mask>,
         clicks: usize,
-    ) -> Result<(Mask, usize)>;
+    ) -> Result<usize>;
 
     /// Hands `visit` the mask on each frame from `start` to the end, until it says `false`.
     fn propagate(
@@ -66,9 +68,9 @@ impl Interactive for ModelInteraction {
         truth: &Mask,
         predicted: Option<&Mask>,
         clicks: usize,
-    ) -> Result<(Mask, usize)> {
+    ) -> Result<usize> {
         let clicked = click(&mut self.session, frame, OBJECT, truth, predicted, clicks)?;
-        Ok(clicked.unwrap_or_else(|| (truth.clone(), 0)))
+        Ok(clicked.map_or(0, |(_, clicks)| clicks))
     }
 
     fn propagate(
@@ -99,32 +101,35 @@ impl Interactive for ModelInteraction {
     }
 }
 
-/// The baseline: an annotated frame has its true mask, and each other the one of the annotated frame
-/// before it. As many clicks are counted as the network would be given.
-pub(super) struct CopyingAnnotations {
+/// The baselines: an annotated frame has its true mask, and each other the one of the annotated
+/// frame before it, as it was or moved by optical flow. As many clicks are counted as the network
+/// could be given.
+pub(super) struct Carried<'a> {
     masks: BTreeMap<usize, Mask>,
     frame_count: usize,
+    flows: Option<&'a Mutex<BackwardFlows>>,
 }
 
-impl CopyingAnnotations {
-    pub(super) fn new(frame_count: usize) -> Self {
+impl<'a> Carried<'a> {
+    pub(super) fn new(frame_count: usize, flows: Option<&'a Mutex<BackwardFlows>>) -> Self {
         Self {
             masks: BTreeMap::new(),
             frame_count,
+            flows,
         }
     }
 }
 
-impl Interactive for CopyingAnnotations {
+impl Interactive for Carried<'_> {
     fn annotate(
         &mut self,
         frame: usize,
         truth: &Mask,
         _: Option<&Mask>,
         clicks: usize,
-    ) -> Result<(Mask, usize)> {
+    ) -> Result<usize> {
         self.masks.insert(frame, truth.clone());
-        Ok((truth.clone(), clicks))
+        Ok(clicks)
     }
 
     fn propagate(
@@ -132,11 +137,19 @@ impl Interactive for CopyingAnnotations {
         start: usize,
         visit: &mut dyn FnMut(usize, Mask) -> Result<bool>,
     ) -> Result<()> {
+        let mut carried: Option<SoftMask> = None;
         for frame in start..self.frame_count {
-            let Some((_, mask)) = self.masks.range(..=frame).next_back() else {
-                continue;
+            carried = match (self.masks.get(&frame), carried, self.flows) {
+                (Some(annotated), ..) => Some(SoftMask::from(annotated)),
+                (None, Some(mask), Some(flows)) => {
+                    let mut flows = flows.lock().unwrap_or_else(PoisonError::into_inner);
+                    Some(mask.moved(&*flows.at(frame)?))
+                }
+                (None, mask, _) => mask,
             };
-            if !visit(frame, mask.clone())? {
+            if let Some(mask) = &carried
+                && !visit(frame, mask.mask())?
+            {
                 break;
             }
         }
