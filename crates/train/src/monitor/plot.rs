@@ -19,6 +19,9 @@ pub(super) const OVERSAMPLING: u32 = 2;
 /// Space for labels inside a chart's area: left, top, right, bottom.
 const MARGIN: [f64; 4] = [64.0, 56.0, 18.0, 44.0];
 
+/// What is less than this share of the largest value lies at the bottom of a logarithmic scale.
+const SMALLEST_SHARE: f64 = 1e-5;
+
 /// How values become heights.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Scale {
@@ -150,7 +153,7 @@ impl Chart {
     fn y(&self, value: f64, (least, most): (f64, f64)) -> f64 {
         let [_, top, _, bottom] = self.frame();
         let height = match self.scale {
-            Scale::Logarithmic => (value / least).ln() / (most / least).ln(),
+            Scale::Logarithmic => (value.max(least) / least).ln() / (most / least).ln(),
             _ => (value - least) / (most - least),
         };
         bottom - height * (bottom - top)
@@ -162,7 +165,8 @@ impl Chart {
         points.filter(move |(_, value)| *value > 0.0 || !positive)
     }
 
-    /// The values at the bottom and at the top.
+    /// The values at the bottom and at the top. A logarithmic scale has a bottom: a loss that is
+    /// almost 0 would press all others to the top.
     fn range(&self) -> (f64, f64) {
         let values = || {
             self.curves
@@ -176,7 +180,9 @@ impl Chart {
         match self.scale {
             Scale::PerCent => (0.0, 100.0),
             Scale::FromZero if most > 0.0 => (0.0, 1.05 * most),
-            Scale::Logarithmic if most > 0.0 => (0.8 * least, 1.25 * most),
+            Scale::Logarithmic if most > 0.0 => {
+                (0.8 * least.max(most * SMALLEST_SHARE), 1.25 * most)
+            }
             Scale::FromZero => (0.0, 1.0),
             Scale::Logarithmic => (0.1, 10.0),
         }
@@ -264,12 +270,30 @@ mod tests {
             round_numbers(100.0, 5.0),
             [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]
         );
-        assert_eq!(
-            decades(0.5, 30.0),
-            [
-                0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0
-            ][..decades(0.5, 30.0).len()]
-        );
+        let small = [
+            0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0,
+        ];
+        assert_eq!(decades(0.5, 30.0), small);
+        assert_eq!(decades(0.01, 500.0), [0.01, 0.1, 1.0, 10.0, 100.0, 1000.0]);
+    }
+
+    #[test]
+    fn a_vanishing_value_does_not_stretch_the_scale() {
+        let chart = Chart {
+            title: "",
+            scale: Scale::Logarithmic,
+            curves: vec![Curve {
+                name: "",
+                colour: [0; 3],
+                points: vec![(1.0, 10.0), (2.0, 1e-12)],
+                dots: false,
+            }],
+            area: [0.0, 0.0, 400.0, 300.0],
+            last_step: 2.0,
+        };
+        let (least, most) = chart.range();
+        assert!(most / least < 1e6);
+        assert_eq!(chart.y(1e-12, (least, most)), chart.frame()[3]);
     }
 
     #[test]

@@ -16,6 +16,8 @@ use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType, LineGauge, Paragr
 
 /// Numbers are means over this many steps.
 const RECENT: usize = 20;
+/// The most powers of ten on the chart.
+const DECADES: f64 = 5.0;
 /// Width of the column with the numbers.
 const NUMBERS: u16 = 34;
 /// A narrower screen has no room for the chart beside the numbers.
@@ -213,9 +215,10 @@ impl Screen {
         };
         let least = heights().fold(f64::INFINITY, f64::min);
         let most = heights().fold(f64::NEG_INFINITY, f64::max);
-        // Room around the lines, and a range where there are none.
+        // Room around the lines, and a range where there are none. What vanishes is cut off: it
+        // would press all else to the top.
         let (least, most) = match least <= most {
-            true => (least - 0.1, most + 0.1),
+            true => (least.max(most - DECADES) - 0.1, most + 0.1),
             false => (-1.0, 1.0),
         };
         let datasets = lines.iter().map(|(part, points)| {
