@@ -1,5 +1,5 @@
-//! Every loss, and the gradient of every parameter, against what PyTorch's autograd computes over
-//! the official modules and the official training code, through four frames of memory.
+//! Every loss, and the gradient of every parameter, against what PyTorch's autograd computes in
+//! float64 over the official modules and the official training code, through four frames of memory.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
