@@ -4,7 +4,7 @@
 use std::ops::Add;
 
 use burn::tensor::activation::{log_sigmoid, sigmoid};
-use burn::tensor::{DType, Int, Tensor};
+use burn::tensor::{Int, Tensor};
 use masklet_model::{Interpolation, resize};
 
 use crate::config::LossOptions;
@@ -170,11 +170,6 @@ fn dice_loss(logits: Tensor<3>, truth: Tensor<3>) -> Tensor<2> {
 fn true_ious(logits: Tensor<3>, truth: Tensor<3>) -> Tensor<2> {
     let [objects, masks, _] = logits.dims();
     let inside = logits.detach().greater_elem(0.0).float();
-    let inside = if inside.dtype() == DType::F32 {
-        inside
-    } else {
-        inside.cast(DType::F32)
-    };
     let overlap = (inside.clone() * truth.clone()).sum_dim(2);
     let union = inside.sum_dim(2) + truth.sum_dim(2) - overlap.clone();
     (overlap / union.clamp_min(1.0)).reshape([objects, masks])

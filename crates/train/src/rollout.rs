@@ -127,8 +127,6 @@ pub struct Rollout {
     pub losses: LossParts,
     /// The final masks' logits of each frame by number, `[objects, 1, 4·grid, 4·grid]`.
     pub logits: Vec<Tensor<4>>,
-    /// The final occlusion scores of each frame, `[objects, 1]`.
-    pub object_scores: Vec<Tensor<2>>,
 }
 
 /// Goes through a clip, given the features of each frame (batch 1).
@@ -146,20 +144,14 @@ pub fn rollout(
         bank: MemoryBank::default(),
         losses: None,
     };
-    let mut finals: Vec<Option<ObjectOutput>> = vec![None; features.len()];
+    let mut finals = vec![None; features.len()];
     for visit in annotator.visits() {
         let output = walk.visit(visit, &features[visit.frame], annotator);
-        finals[visit.frame] = Some(output);
+        finals[visit.frame] = Some(output.low_res_logits);
     }
-    let (logits, object_scores) = finals
-        .into_iter()
-        .flatten()
-        .map(|output| (output.low_res_logits, output.object_score))
-        .unzip();
     Rollout {
         losses: walk.losses.expect("an annotator visits at least one frame"),
-        logits,
-        object_scores,
+        logits: finals.into_iter().flatten().collect(),
     }
 }
 
