@@ -188,3 +188,17 @@ fn what_cannot_be_trained_is_refused_with_what_to_do() {
     fs::write(place.path("config.toml"), frozen).unwrap();
     refused(&train, &["image_encodr", "image_encoder"]);
 }
+
+#[test]
+fn a_network_that_diverges_leaves_its_clips_to_look_at() {
+    let place = Place::new();
+    place.configure("learning_rate = 1e30\nwarmup_steps = 0");
+    let output = place.run(&[&TRAIN[..], &["diverged"]].concat());
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("diverged in step 2"), "{message}");
+    let clip = place.path("diverged/diverged_at_step_2/clip_0");
+    for file in ["origin.json", "00.png", "00_object_1.png"] {
+        assert!(clip.join(file).exists(), "{file} is missing: {message}");
+    }
+}

@@ -79,6 +79,14 @@ impl SkipReport {
         *of_dataset.entry(skipped).or_default() += 1;
     }
 
+    /// Adds what another report holds.
+    pub fn merge(&mut self, other: &Self) {
+        for (dataset, skipped, count) in other.entries() {
+            let of_dataset = self.entries.entry(dataset.to_owned()).or_default();
+            *of_dataset.entry(skipped.clone()).or_default() += count;
+        }
+    }
+
     /// The value, or `None` and an entry if there is none: `name` of `dataset` is left out.
     ///
     /// # Errors
@@ -122,7 +130,11 @@ impl fmt::Display for SkipReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (dataset, skipped, count) in self.entries() {
             let Skipped { name, reason } = skipped;
-            writeln!(f, "{dataset}: {name}: {reason} ({count} times)")?;
+            write!(f, "{dataset}: {name}: {reason}")?;
+            match count {
+                1 => writeln!(f)?,
+                _ => writeln!(f, " ({count} times)")?,
+            }
         }
         Ok(())
     }

@@ -34,6 +34,18 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_with(path, |file| file.write_all(bytes))
 }
 
+/// Copies a file; see [`write_with`].
+///
+/// # Errors
+/// [`MediaError::Read`] if `from` cannot be opened; as [`write_with`].
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
+    let mut source = File::open(from).map_err(|source| MediaError::Read {
+        path: from.to_owned(),
+        source,
+    })?;
+    write_with(to, |file| io::copy(&mut source, file).map(drop))
+}
+
 /// A file that is being written under a temporary name, for content that comes bit by bit.
 /// Dropped without [`commit`](Self::commit), it is removed and nothing appears.
 #[derive(Debug)]

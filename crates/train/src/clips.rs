@@ -126,21 +126,10 @@ impl ClipLoader {
         self.receiver.recv().unwrap_or(Err(TrainError::LoaderEnded))
     }
 
-    /// What was skipped so far, one line each.
-    pub fn skipped(&self) -> Vec<String> {
-        let report = self
-            .skipped
-            .lock()
-            .expect("no thread panics while it reports");
-        let line = |(source, skipped, count): (&str, &masklet_data::Skipped, u64)| {
-            let times = if count > 1 {
-                format!(" ({count} times)")
-            } else {
-                String::new()
-            };
-            format!("{source}: {}: {}{times}", skipped.name, skipped.reason)
-        };
-        report.entries().map(line).collect()
+    /// What was skipped so far.
+    pub fn skipped(&self) -> SkipReport {
+        let report = self.skipped.lock();
+        report.expect("no thread panics while it reports").clone()
     }
 }
 
@@ -219,14 +208,17 @@ fn hold_out(train: &mut Source, held: &mut Source, fraction: f64) -> Result<bool
     Ok(true)
 }
 
-/// The same `count` clips each time, without random transforms.
+/// The same clips each time, as many as the configuration says, without random transforms. What
+/// cannot be used is noted in `skipped`.
 ///
 /// # Errors
-/// [`TrainError::NothingUsable`] if none can be used.
+/// [`TrainError::NothingUsable`] if none can be used; [`TrainError::Data`] for the first that
+/// cannot, if `skipped` is strict.
 pub fn validation_clips(
     mixture: &Mixture,
     config: &TrainConfig,
     image_size: u32,
+    skipped: &mut SkipReport,
 ) -> Result<Vec<Clip>> {
     let mut load = config.data.load_options();
     load.sample.reverse = 0.0;
@@ -239,10 +231,15 @@ pub fn validation_clips(
     };
     let wanted = config.validation.clips;
     let tried = wanted + 2 * mixture.pass_length();
+    let mut clips = Vec::with_capacity(wanted);
     // A seed of its own, so that other training seeds are validated on the same clips.
-    let made = mixture.draws(0).take(tried);
-    let usable = made.filter_map(|draw| recipe.make(mixture, draw).ok());
-    let clips: Vec<Clip> = usable.take(wanted).collect();
+    for draw in mixture.draws(0).take(tried) {
+        if clips.len() == wanted {
+            break;
+        }
+        let (source, name) = mixture.names(draw);
+        clips.extend(skipped.usable(source, name, recipe.make(mixture, draw))?);
+    }
     match clips.is_empty() {
         true => Err(TrainError::NothingUsable { tried }),
         false => Ok(clips),

@@ -104,29 +104,18 @@ pub enum TrainError {
         /// What is wrong.
         what: String,
     },
-    /// The loss is not a number any more.
+    /// A loss or a gradient is not finite any more.
     #[error(
-        "the loss of step {step} is {loss}: the network has diverged; its clips are in {saved}. A \
+        "the network has diverged in step {step}: {what}; the clips of the step are in {saved}. A \
          lower learning rate or a longer warm-up helps; the run goes on from its last checkpoint"
     )]
-    NotFinite {
+    Diverged {
         /// The step.
         step: u64,
-        /// The loss.
-        loss: f64,
+        /// What is not finite.
+        what: Divergence,
         /// Where the clips are.
         saved: PathBuf,
-    },
-    /// A gradient is not a number any more, though the loss is.
-    #[error(
-        "the gradient of {parameter} in step {step} is not finite: the network has diverged. A \
-         lower learning rate or a longer warm-up helps; the run goes on from its last checkpoint"
-    )]
-    GradientNotFinite {
-        /// The step.
-        step: u64,
-        /// The first parameter with such a gradient.
-        parameter: String,
     },
     /// A file or folder cannot be used.
     #[error("cannot {what} {path}: {source}")]
@@ -138,6 +127,20 @@ pub enum TrainError {
         /// Why not.
         source: io::Error,
     },
+}
+
+/// What is not finite when a network diverges.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum Divergence {
+    /// The loss.
+    #[error("the loss is {0}")]
+    Loss(f64),
+    /// A gradient, though the loss is finite.
+    #[error("the gradient of {0} is not finite")]
+    Gradient(
+        /// The first parameter with such a gradient.
+        String,
+    ),
 }
 
 impl TrainError {

@@ -17,7 +17,7 @@ mod validate;
 
 pub use clips::{ClipLoader, ClipRecipe, Sources, TrainingClip, validation_clips};
 pub use config::TrainConfig;
-pub use error::{Result, TrainError};
+pub use error::{Divergence, Result, TrainError};
 pub use rollout::{Annotator, ClipTensors, PromptInput, Rollout, Visit, rollout};
 pub use run::Run;
 pub use simulated_user::SimulatedUser;

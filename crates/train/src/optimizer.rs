@@ -26,7 +26,7 @@ pub use groups::{GroupedParameter, ParameterGroups};
 pub use schedule::Schedule;
 
 use crate::config::{ConfigError, OptimizerOptions, Place, TrainConfig};
-use crate::{Result, TrainError};
+use crate::{Divergence, Result};
 use memory::Memory;
 
 /// PyTorch's: added to the root of the squared gradient's average.
@@ -109,20 +109,18 @@ impl Optimizer {
     /// gradients. Parameters without a gradient stay as they are.
     ///
     /// # Errors
-    /// [`TrainError::GradientNotFinite`], before anything has changed.
+    /// [`Divergence::Gradient`], before anything has changed.
     pub fn step(
         &mut self,
         network: Sam2,
         gradients: GradientSum,
         complete: u64,
-    ) -> Result<(Sam2, Update)> {
+    ) -> std::result::Result<(Sam2, Update), Divergence> {
         let gradients = gradients.into_gradients();
         let norm = gradients::norm(&gradients, &network, &self.groups);
         if !norm.is_finite() {
-            return Err(TrainError::GradientNotFinite {
-                step: complete + 1,
-                parameter: gradients::not_finite(&gradients, &network, &self.groups),
-            });
+            let parameter = gradients::not_finite(&gradients, &network, &self.groups);
+            return Err(Divergence::Gradient(parameter));
         }
         let factor = self.schedule.factor(complete as usize);
         let update = Update {

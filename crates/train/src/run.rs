@@ -9,10 +9,12 @@ mod folder;
 mod network;
 mod trouble;
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use burn::tensor::Device;
 use masklet::Model;
+use masklet_data::SkipReport;
 use masklet_data::clip::Clip;
 use masklet_model::config::Sam2Config;
 use masklet_model::{Compute, LoadedModel};
@@ -23,13 +25,13 @@ use crate::clips::{ClipLoader, ClipRecipe, Sources, TrainingClip, validation_cli
 use crate::config::TrainConfig;
 use crate::losses::LossParts;
 use crate::monitor::{
-    LossRecord, Observer, RunInfo, StepRecord, Summary, ValidationRecord, peak_memory_bytes,
+    LossRecord, Observer, RunInfo, Sample, StepRecord, Summary, ValidationRecord, peak_memory_bytes,
 };
 use crate::optimizer::{GradientSum, Optimizer};
 use crate::rollout::ClipTensors;
 use crate::simulated_user::SimulatedUser;
 use crate::validate::validate;
-use crate::{Result, TrainError};
+use crate::{Divergence, Result, TrainError};
 use clip_step::ClipStep;
 
 /// A training run.
@@ -48,6 +50,8 @@ pub struct Run {
     resumed_at: u64,
     clips: ClipLoader,
     validation: Vec<Clip>,
+    /// What could not be validated on.
+    skipped: SkipReport,
     remarks: Vec<String>,
 }
 
@@ -55,30 +59,17 @@ impl Run {
     /// Begins a run in a new folder. The network is that of the configuration.
     ///
     /// # Errors
-    /// If the configuration asks for what cannot be had, or the folder has a run in it; nothing is
-    /// left in it then.
+    /// If the configuration asks for what cannot be had, or the folder has a run in it. The folder
+    /// is made last: on failure nothing is left.
     pub fn begin(
         config: TrainConfig,
-        folder: impl Into<std::path::PathBuf>,
+        folder: impl Into<PathBuf>,
         compute: Compute,
     ) -> Result<Self> {
+        let folder = RunFolder::vacant(folder)?;
         let start = network::initial(&config)?;
-        let model = start.build(&config, &compute)?;
-        let sources = Sources::open(&config)?;
-        let optimizer = Optimizer::new(&config, &model.parameters)?;
-        let folder = RunFolder::create(folder)?;
-        let run = Self::assemble(
-            folder,
-            config,
-            compute,
-            start.inference,
-            model,
-            optimizer,
-            Progress::default(),
-            sources,
-        )?;
-        let text = run.config.to_toml()?;
-        masklet_media::atomic::write(&run.folder.file(CONFIG), text.as_bytes())?;
+        let run = Self::assemble(folder, config, compute, start, None)?;
+        run.folder.make(&run.config.to_toml()?)?;
         Ok(run)
     }
 
@@ -87,50 +78,40 @@ impl Run {
     ///
     /// # Errors
     /// If there is no run, or its checkpoint is damaged.
-    pub fn resume(folder: impl Into<std::path::PathBuf>, compute: Compute) -> Result<Self> {
+    pub fn resume(folder: impl Into<PathBuf>, compute: Compute) -> Result<Self> {
         let folder = RunFolder::open(folder)?;
         let config = TrainConfig::read(folder.file(CONFIG))?;
-        let (start, progress, checkpoint) = match folder.newest()? {
-            Some((path, progress)) => {
-                let start = network::from_weights(&checkpoint::weights(&path), &config)?;
-                (start, progress, Some(path))
-            }
-            None => (network::initial(&config)?, Progress::default(), None),
+        let checkpoint = folder.newest()?;
+        let start = match &checkpoint {
+            Some((path, _)) => network::from_weights(&checkpoint::weights(path), &config)?,
+            None => network::initial(&config)?,
         };
-        let model = start.build(&config, &compute)?;
-        let mut optimizer = Optimizer::new(&config, &model.parameters)?;
-        if let Some(path) = &checkpoint {
-            checkpoint::read_optimizer(path, &mut optimizer)?;
-        }
-        let sources = Sources::open(&config)?;
-        Self::assemble(
-            folder,
-            config,
-            compute,
-            start.inference,
-            model,
-            optimizer,
-            progress,
-            sources,
-        )
+        Self::assemble(folder, config, compute, start, checkpoint)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of a struct")]
     fn assemble(
         folder: RunFolder,
         config: TrainConfig,
         compute: Compute,
-        inference: Sam2Config,
-        model: LoadedModel,
-        optimizer: Optimizer,
-        progress: Progress,
-        sources: Sources,
+        start: network::Start,
+        checkpoint: Option<(PathBuf, Progress)>,
     ) -> Result<Self> {
-        let mut model = model;
+        let mut model = start.build(&config, &compute)?;
+        let inference = start.inference;
+        let mut optimizer = Optimizer::new(&config, &model.parameters)?;
+        let progress = match checkpoint {
+            Some((path, progress)) => {
+                checkpoint::read_optimizer(&path, &mut optimizer)?;
+                progress
+            }
+            None => Progress::default(),
+        };
         model.network = optimizer.freeze(model.network);
+        let sources = Sources::open(&config)?;
         let size = inference.image_size as u32;
+        let mut skipped = SkipReport::new(config.data.fail_on_unusable);
         let validation = match &sources.validation {
-            Some(mixture) => validation_clips(mixture, &config, size)?,
+            Some(mixture) => validation_clips(mixture, &config, size, &mut skipped)?,
             None => Vec::new(),
         };
         let remark = |name: &String| {
@@ -161,6 +142,7 @@ impl Run {
             optimizer,
             progress,
             validation,
+            skipped,
         })
     }
 
@@ -184,17 +166,20 @@ impl Run {
         &self.remarks
     }
 
-    /// What was skipped of the data so far, one line each.
-    pub fn skipped(&self) -> Vec<String> {
-        self.clips.skipped()
+    /// What was skipped of the data so far, for training and for validation.
+    pub fn skipped(&self) -> SkipReport {
+        let mut all = self.clips.skipped();
+        all.merge(&self.skipped);
+        all
     }
 
-    /// Trains until all steps are complete or `stopped` says so after a step; either way a
-    /// checkpoint is written, and the weights to use.
+    /// Trains until all steps are complete or `stopped` says so after a step or within a
+    /// validation; either way a checkpoint is written, and the weights to use. A validation that
+    /// was stopped is made when the run goes on.
     ///
     /// # Errors
-    /// [`TrainError::NotFinite`] if the network diverges; otherwise if a file cannot be read or
-    /// written. The checkpoints that were written stay.
+    /// [`TrainError::Diverged`] if a loss or a gradient is not finite; otherwise if a file cannot
+    /// be read or written. The checkpoints that were written stay.
     pub fn train(
         &mut self,
         observer: &mut dyn Observer,
@@ -203,25 +188,29 @@ impl Run {
         let start = Instant::now();
         observer.started(&self.info())?;
         let steps = self.config.steps as u64;
-        let mut saved_at = self.resumed_at;
-        while self.progress.step < steps && !stopped() {
+        let mut saved = self.progress.clone();
+        loop {
+            let step = self.progress.step;
+            let due =
+                |every: usize| every > 0 && (step == steps || step.is_multiple_of(every as u64));
+            let validating = step > self.progress.validated && due(self.config.validation.every);
+            let saving = step > saved.step && due(self.config.checkpoints.every);
+            if validating || saving {
+                self.write_weights(&self.folder.file(LAST))?;
+            }
+            let interrupted = validating && !self.validate(observer, stopped)?;
+            if (validating || saving) && self.progress != saved {
+                observer.saved(&self.save()?)?;
+                saved = self.progress.clone();
+            }
+            if interrupted || step == steps || stopped() {
+                break;
+            }
             let record = self.step()?;
             observer.step(&record)?;
-            let last = self.progress.step == steps;
-            let due = |every: usize| every > 0 && self.progress.step.is_multiple_of(every as u64);
-            let (validate, save) = (
-                self.config.validation.every > 0 && (last || due(self.config.validation.every)),
-                last || due(self.config.checkpoints.every),
-            );
-            if validate {
-                self.validate(observer, stopped)?;
-            }
-            if save || validate {
-                observer.saved(&self.save()?)?;
-                saved_at = self.progress.step;
-            }
         }
-        if saved_at != self.progress.step {
+        if self.progress != saved {
+            self.write_weights(&self.folder.file(LAST))?;
             observer.saved(&self.save()?)?;
         }
         let weights = self.folder.file(LAST);
@@ -274,17 +263,19 @@ impl Run {
             ious.extend(outcome.ious);
         }
         let losses = self.record(&losses.expect("a step has at least one clip"));
+        let diverged = |what: Divergence| -> Result<TrainError> {
+            let saved = trouble::save_clips(&self.folder, step, &clips)?;
+            Ok(TrainError::Diverged { step, what, saved })
+        };
         if !losses.total.is_finite() {
-            return Err(TrainError::NotFinite {
-                step,
-                loss: losses.total,
-                saved: trouble::save_clips(&self.folder, step, &clips)?,
-            });
+            return Err(diverged(Divergence::Loss(losses.total))?);
         }
         let network = self.model.network.clone();
-        let (network, update) = self
-            .optimizer
-            .step(network, gradients, self.progress.step)?;
+        let stepped = self.optimizer.step(network, gradients, self.progress.step);
+        let (network, update) = match stepped {
+            Ok(stepped) => stepped,
+            Err(divergence) => return Err(diverged(divergence)?),
+        };
         self.model.network = network;
         self.progress.step = step;
         self.progress.drawn = clips.last().map_or(self.progress.drawn, |clip| clip.drawn);
@@ -345,37 +336,45 @@ impl Run {
         self.compute.device.clone().autodiff()
     }
 
-    /// Scores the weights as they would be used, and keeps them if they are the best.
-    fn validate(&mut self, observer: &mut dyn Observer, stopped: &dyn Fn() -> bool) -> Result<()> {
+    /// Scores the weights to use, which were just written, and keeps them if they are the best;
+    /// `false` if `stopped` put an end to it.
+    fn validate(
+        &mut self,
+        observer: &mut dyn Observer,
+        stopped: &dyn Fn() -> bool,
+    ) -> Result<bool> {
         let weights = self.folder.file(LAST);
-        self.write_weights(&weights)?;
         let model = Model::open_as(&weights, None, self.compute.clone())?;
-        let every = self.config.monitor.samples_every as u64;
-        let sampling = every > 0;
-        let mut left = self.config.monitor.samples;
-        let mut sampled = |sample: &crate::monitor::Sample<'_>| {
-            if sampling && left > 0 {
+        let mut left = match self.sampling() {
+            true => self.config.monitor.samples,
+            false => 0,
+        };
+        let mut sampled = |sample: &Sample<'_>| {
+            if left > 0 {
                 left -= 1;
                 observer.sampled(sample)?;
             }
             Ok(())
         };
-        let record = validate(
-            &model,
-            &self.validation,
-            self.progress.step,
-            &mut sampled,
-            stopped,
-        )?;
+        let step = self.progress.step;
+        let record = validate(&model, &self.validation, step, &mut sampled, stopped)?;
         let Some(record) = record else {
-            return Ok(());
+            return Ok(false);
         };
         let better = |best: ValidationRecord| record.j_and_f > best.j_and_f;
         if self.progress.best.is_none_or(better) {
             self.progress.best = Some(record);
-            self.write_weights(&self.folder.file(BEST))?;
+            masklet_media::atomic::copy(&weights, &self.folder.file(BEST))?;
         }
+        self.progress.validated = step;
         observer.validated(&record)?;
-        Ok(())
+        Ok(true)
+    }
+
+    /// Whether samples are drawn in the validation of this step: if they became due since the one
+    /// before.
+    fn sampling(&self) -> bool {
+        let times = |step: u64| step.checked_div(self.config.monitor.samples_every as u64);
+        times(self.progress.step) > times(self.progress.validated)
     }
 }

@@ -111,8 +111,9 @@ impl Place {
 }
 
 fn train(run: &mut Run, stopped: &dyn Fn() -> bool) {
-    let step = run.progress().step;
-    let metrics = MetricsFile::resume(run.folder().file(METRICS), step).unwrap();
+    let progress = run.progress();
+    let metrics = run.folder().file(METRICS);
+    let metrics = MetricsFile::resume(metrics, progress.step, progress.validated).unwrap();
     let mut observers: Vec<Box<dyn Observer>> = vec![Box::new(metrics)];
     run.train(&mut observers, stopped).unwrap();
 }
@@ -152,6 +153,25 @@ fn the_loss_falls_and_the_mask_is_found() {
 }
 
 #[test]
+fn computing_the_encoder_again_changes_nothing_but_memory() {
+    let place = Place::new();
+    let first_step = |name: &str, checkpoint_encoder: bool| {
+        let mut config = place.config("steps = 1");
+        config.checkpoint_encoder = checkpoint_encoder;
+        config.validation.every = 0;
+        train(&mut place.begin(name, config), &|| false);
+        match place.records(name)[0] {
+            Record::Step(step) => step,
+            Record::Validation(_) => panic!("there is no validation"),
+        }
+    };
+    let (kept, again) = (first_step("kept", false), first_step("again", true));
+    assert_eq!(kept.losses, again.losses);
+    let difference = (kept.gradient_norm / again.gradient_norm - 1.0).abs();
+    assert!(difference < 1e-4, "{kept:?} {again:?}");
+}
+
+#[test]
 fn a_run_that_was_stopped_goes_on_with_the_same_numbers() {
     let place = Place::new();
     let config = || {
@@ -163,21 +183,22 @@ fn a_run_that_was_stopped_goes_on_with_the_same_numbers() {
     };
     train(&mut place.begin("whole", config()), &|| false);
 
-    // Stopped after five steps, between checkpoints, and twice more.
-    let mut run = place.begin("stopped", config());
-    let asked = Cell::new(0);
-    train(&mut run, &|| {
-        asked.set(asked.get() + 1);
-        asked.get() > 8
-    });
-    drop(run);
+    // Stopped within the validation of step 4, and again between checkpoints. It is asked before
+    // each step, and before each of the two ways to show a clip.
     let folder = place.0.path().join("stopped");
+    let stop_when_asked = |run: &mut Run, most: usize| {
+        let asked = Cell::new(0);
+        train(run, &|| {
+            asked.set(asked.get() + 1);
+            asked.get() == most
+        });
+        (run.progress().step, run.progress().validated)
+    };
+    let mut run = place.begin("stopped", config());
+    assert_eq!(stop_when_asked(&mut run, 6), (4, 0));
     let mut run = Run::resume(&folder, Compute::default()).unwrap();
-    assert!(
-        (1..8).contains(&run.progress().step),
-        "{:?}",
-        run.progress()
-    );
+    assert_eq!(stop_when_asked(&mut run, 4), (5, 4));
+    let mut run = Run::resume(&folder, Compute::default()).unwrap();
     train(&mut run, &|| false);
     assert_eq!(place.records("whole"), place.records("stopped"));
     for name in ["last.safetensors", "best.safetensors"] {

@@ -79,7 +79,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         run.train(&mut observers, &interrupt::requested)?
     };
     if !global.quiet {
-        for line in run.skipped() {
+        for line in run.skipped().to_string().lines() {
             eprintln!("skipped {line}");
         }
     }
@@ -134,9 +134,9 @@ impl Args {
 /// Those who are told how the run goes.
 fn observers(run: &Run, global: &Global) -> Result<Vec<Box<dyn Observer>>, Failure> {
     let folder = run.folder();
-    let step = run.progress().step;
+    let progress = run.progress();
     let metrics = folder.file(METRICS);
-    let file = MetricsFile::resume(&metrics, step)?;
+    let file = MetricsFile::resume(&metrics, progress.step, progress.validated)?;
     let history = History::read(&metrics)?;
     let monitor = &run.config().monitor;
     let mut observers: Vec<Box<dyn Observer>> = vec![

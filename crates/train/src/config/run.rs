@@ -101,7 +101,8 @@ pub struct MonitorOptions {
     /// Steps from one line of the plain log to the next; at least 1.
     pub log_every: usize,
     /// Steps from one drawing of validation clips, prediction beside truth, to the next; 0 for
-    /// none.
+    /// none. They are drawn when they are validated, so in the first validation after each such
+    /// step.
     pub samples_every: usize,
     /// Clips that are drawn, the same each time; at least 1.
     pub samples: usize,

@@ -33,14 +33,14 @@ impl MetricsFile {
         }
     }
 
-    /// Continues the file of a run that is resumed after `step` complete steps. What was recorded
-    /// after them is cut off, and so is a last line that a killed process left unfinished: the
+    /// Continues the file of a run that is resumed after `step` complete steps, of which the one
+    /// numbered `validated` was the last to be validated. What was recorded after that is cut off, and so is a last line that a killed process left unfinished: the
     /// lines that follow are those of a run that was never stopped, but for their times. A file
     /// that is not there is begun.
     ///
     /// # Errors
     /// [`MediaError::Read`] if a line before that place is not a record; [`MediaError::Write`].
-    pub fn resume(path: impl Into<PathBuf>, step: u64) -> Result<Self> {
+    pub fn resume(path: impl Into<PathBuf>, step: u64, validated: u64) -> Result<Self> {
         let path = path.into();
         if !path.exists() {
             return Self::create(path);
@@ -48,7 +48,11 @@ impl MetricsFile {
         let mut reader = MetricsReader::open(&path)?;
         let mut end = 0;
         while let Some(record) = reader.next() {
-            if record?.step() > step {
+            let later = match record? {
+                Record::Step(record) => record.step > step,
+                Record::Validation(record) => record.step > validated,
+            };
+            if later {
                 break;
             }
             end = reader.place;
@@ -196,8 +200,19 @@ mod tests {
         run(&mut MetricsFile::create(&path).unwrap(), 1..=5);
         let mut killed = OpenOptions::new().append(true).open(&path).unwrap();
         killed.write_all(br#"{"kind":"step","st"#).unwrap();
-        run(&mut MetricsFile::resume(&path, 4).unwrap(), 5..=6);
+        run(&mut MetricsFile::resume(&path, 4, 4).unwrap(), 5..=6);
         assert_eq!(fs::read(&path).unwrap(), fs::read(&whole).unwrap());
+    }
+
+    #[test]
+    fn a_validation_that_will_be_made_again_is_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(METRICS);
+        run(&mut MetricsFile::create(&path).unwrap(), 1..=4);
+        drop(MetricsFile::resume(&path, 4, 2).unwrap());
+        let read = MetricsReader::open(&path).unwrap();
+        let last = read.last().unwrap().unwrap();
+        assert_eq!(last, Record::Step(step(4)));
     }
 
     #[test]
@@ -231,7 +246,7 @@ mod tests {
         run(&mut MetricsFile::create(&path).unwrap(), 1..=1);
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(b"{}\n").unwrap();
-        let error = MetricsFile::resume(&path, 1).unwrap_err().to_string();
+        let error = MetricsFile::resume(&path, 1, 0).unwrap_err().to_string();
         assert!(
             error.contains("metrics.jsonl") && error.contains("line 2"),
             "{error}"
@@ -242,7 +257,7 @@ mod tests {
     fn a_resumed_run_without_a_file_begins_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(METRICS);
-        run(&mut MetricsFile::resume(&path, 3).unwrap(), 4..=4);
+        run(&mut MetricsFile::resume(&path, 3, 0).unwrap(), 4..=4);
         assert_eq!(MetricsReader::open(&path).unwrap().count(), 2);
     }
 }

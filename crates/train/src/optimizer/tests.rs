@@ -566,7 +566,6 @@ fn a_gradient_that_is_not_finite_is_named_and_changes_nothing() {
     let given: [(&str, Vec<f32>); 2] = [(HEAD, vec![f32::NAN]), (NECK_BIAS, vec![1.0])];
     let found = gradients(&model, &model.network, &given);
     let error = optimizer.step(model.network.clone(), found, 4).unwrap_err();
-    let expected = format!("the gradient of {HEAD} in step 5 is not finite");
-    assert!(error.to_string().starts_with(&expected), "{error}");
+    assert_eq!(error, Divergence::Gradient(HEAD.to_owned()));
     assert!(optimizer.memory.moments.is_empty());
 }

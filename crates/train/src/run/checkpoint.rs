@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use masklet_model::weights::Precision;
 
-use super::{LAST, Run};
+use super::Run;
 use crate::Result;
 use crate::optimizer::Optimizer;
 
@@ -22,16 +22,14 @@ pub(super) fn read_optimizer(checkpoint: &Path, optimizer: &mut Optimizer) -> Re
 }
 
 impl Run {
-    /// Writes a checkpoint, and the weights to use beside it.
+    /// Writes a checkpoint.
     pub(super) fn save(&self) -> Result<PathBuf> {
         let keep = self.config.checkpoints.keep;
-        let path = self.folder.save(&self.progress, keep, |folder| {
+        self.folder.save(&self.progress, keep, |folder| {
             self.model
                 .save(&folder.join(WEIGHTS), &self.inference, Precision::F32)?;
             self.optimizer.save(&folder.join(OPTIMIZER))
-        })?;
-        self.write_weights(&self.folder.file(LAST))?;
-        Ok(path)
+        })
     }
 
     /// Writes the weights to use: their moving average if there is one.

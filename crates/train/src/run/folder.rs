@@ -4,8 +4,10 @@
 //! temporary name and renamed, so it is complete or not there, whatever happens to the process.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use masklet_media::atomic::TEMPORARY_PREFIX;
 use serde::{Deserialize, Serialize};
 
 use crate::monitor::ValidationRecord;
@@ -32,6 +34,9 @@ pub struct Progress {
     pub drawn: u64,
     /// The best validation so far.
     pub best: Option<ValidationRecord>,
+    /// The step of the last complete validation; 0 before the first.
+    #[serde(default)]
+    pub validated: u64,
 }
 
 /// A run's folder.
@@ -39,33 +44,49 @@ pub struct Progress {
 pub struct RunFolder(PathBuf);
 
 impl RunFolder {
-    /// Makes the folder of a new run.
+    /// The folder of a new run. Nothing is made yet.
     ///
     /// # Errors
-    /// [`TrainError::FolderTaken`] if there is something in it, [`TrainError::File`] if it cannot
-    /// be made.
-    pub fn create(path: impl Into<PathBuf>) -> Result<Self> {
-        let path = path.into();
-        let made = fs::create_dir_all(path.join(CHECKPOINTS));
-        made.map_err(|source| TrainError::file("make", &path, source))?;
-        let taken = path.join(CONFIG).exists();
-        let folder = Self(path);
-        if taken || folder.newest()?.is_some() {
+    /// [`TrainError::FolderTaken`] if there is a run in it, [`TrainError::File`] if it cannot be
+    /// read.
+    pub fn vacant(path: impl Into<PathBuf>) -> Result<Self> {
+        let folder = Self(path.into());
+        if folder.file(CONFIG).exists() || folder.newest()?.is_some() {
             return Err(TrainError::FolderTaken { path: folder.0 });
         }
         Ok(folder)
     }
 
-    /// The folder of a run that goes on.
+    /// Makes it, with the configuration in it.
     ///
     /// # Errors
-    /// [`TrainError::NoRun`] if it has no configuration.
+    /// [`TrainError::File`] or [`TrainError::Media`] if it cannot be written.
+    pub fn make(&self, config: &str) -> Result<()> {
+        let made = fs::create_dir_all(self.file(CHECKPOINTS));
+        made.map_err(|source| TrainError::file("make", &self.0, source))?;
+        Ok(masklet_media::atomic::write(
+            &self.file(CONFIG),
+            config.as_bytes(),
+        )?)
+    }
+
+    /// The folder of a run that goes on. Checkpoints that a killed process left unfinished are
+    /// removed.
+    ///
+    /// # Errors
+    /// [`TrainError::NoRun`] if it has no configuration, [`TrainError::File`] if what was left
+    /// cannot be removed.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
-        let path = path.into();
-        match path.join(CONFIG).is_file() {
-            true => Ok(Self(path)),
-            false => Err(TrainError::NoRun { path }),
+        let folder = Self(path.into());
+        if !folder.file(CONFIG).is_file() {
+            return Err(TrainError::NoRun { path: folder.0 });
         }
+        let unfinished = |name: &str| name.starts_with(TEMPORARY_PREFIX);
+        for path in folder.within_checkpoints(unfinished)? {
+            fs::remove_dir_all(&path)
+                .map_err(|source| TrainError::file("remove", &path, source))?;
+        }
+        Ok(folder)
     }
 
     /// The folder.
@@ -111,7 +132,7 @@ impl RunFolder {
         let folder = self.0.join(CHECKPOINTS);
         let path = folder.join(format!("{:0DIGITS$}", progress.step));
         let unfinished = tempfile::Builder::new()
-            .prefix(masklet_media::atomic::TEMPORARY_PREFIX)
+            .prefix(TEMPORARY_PREFIX)
             .tempdir_in(&folder)
             .map_err(|source| TrainError::file("make a folder in", &folder, source))?;
         write(unfinished.path())?;
@@ -141,17 +162,28 @@ impl RunFolder {
 
     /// All checkpoints, oldest first.
     fn checkpoints(&self) -> Result<Vec<PathBuf>> {
-        let folder = self.0.join(CHECKPOINTS);
+        let complete =
+            |name: &str| name.len() >= DIGITS && name.bytes().all(|byte| byte.is_ascii_digit());
+        let mut found = self.within_checkpoints(complete)?;
+        found.sort();
+        Ok(found)
+    }
+
+    /// What is in the folder of checkpoints under such names; nothing if there is no such folder.
+    fn within_checkpoints(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
+        let folder = self.file(CHECKPOINTS);
         let failed = |source| TrainError::file("read", &folder, source);
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(failed)?,
+        };
         let mut found = Vec::new();
-        for entry in fs::read_dir(&folder).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.len() >= DIGITS && name.bytes().all(|byte| byte.is_ascii_digit()) {
-                found.push(path);
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            if wanted(&entry.file_name().to_string_lossy()) {
+                found.push(entry.path());
             }
         }
-        found.sort();
         Ok(found)
     }
 }
@@ -159,6 +191,12 @@ impl RunFolder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn new(path: &Path) -> RunFolder {
+        let folder = RunFolder::vacant(path).unwrap();
+        folder.make("").unwrap();
+        folder
+    }
 
     fn save(folder: &RunFolder, step: u64, keep: usize) {
         let progress = Progress {
@@ -175,7 +213,7 @@ mod tests {
     #[test]
     fn the_newest_checkpoints_are_kept() {
         let place = tempfile::tempdir().unwrap();
-        let folder = RunFolder::create(place.path().join("run")).unwrap();
+        let folder = new(&place.path().join("run"));
         assert_eq!(folder.newest().unwrap(), None);
         for step in [1, 2, 30, 200] {
             save(&folder, step, 2);
@@ -189,7 +227,7 @@ mod tests {
     #[test]
     fn what_was_not_finished_is_not_a_checkpoint() {
         let place = tempfile::tempdir().unwrap();
-        let folder = RunFolder::create(place.path().join("run")).unwrap();
+        let folder = new(&place.path().join("run"));
         save(&folder, 5, 0);
         let failed = folder.save(
             &Progress {
@@ -200,16 +238,19 @@ mod tests {
             |_| Err(TrainError::LoaderEnded),
         );
         assert!(failed.is_err());
-        fs::create_dir(folder.file(CHECKPOINTS).join(".masklet-killed")).unwrap();
+        let killed = folder.file(CHECKPOINTS).join(".masklet-killed");
+        fs::create_dir(&killed).unwrap();
         assert_eq!(folder.newest().unwrap().unwrap().1.step, 5);
+        let again = RunFolder::open(folder.path()).unwrap();
+        assert!(!killed.exists(), "what a killed process left is removed");
+        assert_eq!(again.newest().unwrap().unwrap().1.step, 5);
     }
 
     #[test]
     fn a_folder_with_a_run_is_not_taken_again() {
         let place = tempfile::tempdir().unwrap();
-        let folder = RunFolder::create(place.path()).unwrap();
-        fs::write(folder.file(CONFIG), "").unwrap();
-        let error = RunFolder::create(place.path()).unwrap_err().to_string();
+        new(place.path());
+        let error = RunFolder::vacant(place.path()).unwrap_err().to_string();
         assert!(error.contains("--resume"), "{error}");
         let error = RunFolder::open(place.path().join("none")).unwrap_err();
         assert!(error.to_string().contains("config.toml"), "{error}");
