@@ -52,22 +52,6 @@ curves_every = 0
 """
 
 
-def make_clip(root, frames):
-    """A data set of one clip, in DAVIS's layout."""
-    import numpy as np
-    import pictures
-    from PIL import Image
-
-    for folder in ("JPEGImages/clip", "Annotations/clip"):
-        (root / folder).mkdir(parents=True)
-    for index in range(frames):
-        picture, red, _ = pictures.video_frame(index)
-        Image.fromarray(picture).save(root / f"JPEGImages/clip/{index:05}.jpg", quality=95)
-        mask = Image.fromarray(red.astype(np.uint8), "P")
-        mask.putpalette([0, 0, 0, 200, 0, 0])
-        mask.save(root / f"Annotations/clip/{index:05}.png")
-
-
 def run_masklet(arguments, data, work):
     config = work / "config.toml"
     config.write_text(CONFIG.format(**vars(arguments)))
@@ -166,10 +150,12 @@ def main():
     arguments = parser.parse_args()
     if arguments.worker:
         return worker(arguments)
+    import clip
+
     ratios = []
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        make_clip(work / "data", arguments.frames)
+        clip.write(work / "data", arguments.frames, objects=1)
         for number in range(arguments.rounds):
             turns = [
                 ("pytorch", lambda: run_pytorch(arguments, work)),

@@ -1,5 +1,6 @@
 //! The `masklet` command.
 
+mod allocator;
 mod commands;
 mod device;
 mod failure;
@@ -18,10 +19,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use failure::Failure;
-
-/// Freed memory is kept and used again: fresh pages cost more than the arithmetic done in them.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Promptable segmentation of images and video: SAM 2 in Rust.
 ///
@@ -93,6 +90,9 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { command, global } = commands::video::resumed(cli)?;
+    if matches!(command, Command::Train(_)) {
+        allocator::keep_freed_pages();
+    }
     if let Some(threads) = global.threads {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads.into())
