@@ -67,12 +67,7 @@ def train(masklet, folder):
 
 def official_logits(weights, picture):
     """Logits [masks, grid, grid] of a click."""
-    grid = SIZE // 16
-    family, size = "sam2.1", "tiny"
-    overrides = [f"++model.image_size={SIZE}"] + [
-        f"++model.memory_attention.layer.{kind}_attention.feat_sizes=[{grid},{grid}]" for kind in ("self", "cross")
-    ]
-    model = reference.build(reference.official_config(family, size), overrides)
+    model = reference.build(reference.official_config("sam2.1", "tiny"), reference.input_size(SIZE))
     model.load_state_dict(load_file(weights), strict=True)
     predictor = reference.image_predictor(model)
     predictor.set_image(np.array(Image.open(picture)))

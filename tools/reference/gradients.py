@@ -69,33 +69,18 @@ def in_float64(model):
 
 
 def build(family):
-    from sam2.build_sam import build_sam2
-
     overrides = micro.OVERRIDES + [
-        "++model._target_=training.model.sam2.SAM2Train",
         "++model.num_frames_to_correct_for_train=2",
         "++model.num_init_cond_frames_for_train=2",
         "++model.add_all_frames_to_correct_as_cond=True",
     ]
-    model = build_sam2(
-        reference.official_config(family),
-        device="cpu",
-        mode="train",
-        hydra_overrides_extra=overrides,
-        apply_postprocessing=False,
-    )
+    model = reference.build_training(reference.official_config(family), overrides)
     state = torch.load(ROOT / family / "model.pt", weights_only=True)["model"]
     model.load_state_dict({name: tensor.float() for name, tensor in state.items()})
     varying = load_file(ROOT / family / "video_varying.safetensors")
     override = varying[f"override/{OCCLUSION_BIAS}"]
     with torch.no_grad():
         model.get_parameter(OCCLUSION_BIAS).copy_(torch.from_numpy(override))
-    model.train()
-    for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
-        if hasattr(module, "dropout_p"):
-            module.dropout_p = 0.0
     return model, override
 
 

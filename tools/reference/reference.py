@@ -40,6 +40,34 @@ def build(config, overrides=()):
     return model
 
 
+def build_training(config, overrides=(), dropout=0.0):
+    """A `SAM2Train` in training mode on the CPU; whatever drops does so at the rate `dropout`."""
+    from sam2.build_sam import build_sam2
+
+    model = build_sam2(
+        config,
+        device="cpu",
+        mode="train",
+        hydra_overrides_extra=["++model._target_=training.model.sam2.SAM2Train", *overrides],
+        apply_postprocessing=False,
+    )
+    model.train()
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout) and module.p:
+            module.p = dropout
+        if getattr(module, "dropout_p", 0.0):
+            module.dropout_p = dropout
+    return model
+
+
+def input_size(size):
+    """Overrides for square inputs of `size` pixels."""
+    grid = size // 16
+    layer = "++model.memory_attention.layer"
+    feat_sizes = [f"{layer}.{kind}_attention.feat_sizes=[{grid},{grid}]" for kind in ("self", "cross")]
+    return [f"++model.image_size={size}", *feat_sizes]
+
+
 def frame_tensor(pixels, size):
     """What the official loader makes of one frame: `pixels` is [height, width, 3] in 8 bits."""
     resized = np.array(Image.fromarray(pixels).resize((size, size)))

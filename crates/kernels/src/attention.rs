@@ -5,6 +5,7 @@
 //! weighted sum of values all stay in L2.
 
 mod core;
+mod dropout;
 mod keys;
 mod softmax;
 mod windowed;
@@ -13,9 +14,11 @@ use crate::cpu;
 use crate::output::{Out, Shared, Written};
 use crate::product::{Engine, Precision, Session};
 use core::{Queries, attend};
+pub(crate) use dropout::HeadDropout;
 use keys::{KeyBlocks, Packer};
 use rayon::prelude::*;
 
+pub use dropout::Dropout;
 pub(crate) use keys::{pack_row, transpose_rows};
 pub use windowed::{
     QueryPooling, Window, WindowedAttention, windowed_attention, windowed_attention_with_log_sums,
@@ -101,6 +104,8 @@ pub struct Attention<'a> {
     pub scale: f32,
     /// Of both products; maximum, exponential and sums are f32.
     pub precision: Precision,
+    /// Weights that are left out, in f32 only. Heads are numbered through all batch items.
+    pub dropout: Option<Dropout>,
 }
 
 impl Attention<'_> {
@@ -124,6 +129,10 @@ impl Attention<'_> {
         );
         assert!(k.tokens > 0, "attention: no keys");
         assert!(scale > 0.0, "attention: scale {scale} is not positive");
+        assert!(
+            self.dropout.is_none() || self.precision == Precision::F32,
+            "attention: dropout needs f32"
+        );
     }
 }
 
@@ -170,6 +179,7 @@ fn attend_all<'o>(
         v,
         scale,
         precision,
+        dropout,
     } = *inputs;
     out.expect_len(batch * q.tokens * heads * value_dim, "attention");
 
@@ -213,6 +223,8 @@ fn attend_all<'o>(
                     start: q.data.as_ptr().add(q.start(b, h) + first * q.token_stride),
                     stride: q.token_stride,
                     count: rows.min(q.tokens - first),
+                    first,
+                    dropout: dropout.map(|dropout| dropout.head(problem)),
                 };
                 let result = |row: usize| (b * q.tokens + first + row) * heads + h;
                 let keep = |row: usize, log_sum: f32| {

@@ -213,6 +213,7 @@ fn attentions(bench: &Bench) {
                 v: Heads::dense(&v, nk, heads, value_dim),
                 scale: 1.0 / (key_dim as f32).sqrt(),
                 precision,
+                dropout: None,
             };
             let operations = 2.0 * (nq * nk * heads * (key_dim + value_dim)) as f64;
             bench.arithmetic(

@@ -1,5 +1,6 @@
 //! One block of queries against all keys of a head.
 
+use super::dropout::{HeadDropout, Weights, leave_out};
 use super::keys::{KeyBlock, Keys, fetch_to_write};
 use super::softmax::{Scores, softmax_block, store_result};
 use crate::buffers::Scratch;
@@ -14,6 +15,9 @@ pub(super) struct Queries {
     /// Numbers from a query to the next.
     pub stride: usize,
     pub count: usize,
+    /// The number of the first one among all of its head, and the weights to leave out.
+    pub first: usize,
+    pub dropout: Option<HeadDropout>,
 }
 
 /// Writes `softmax(scale * q k^T) v` of each query to `to(query)`, and gives `log_sum` each query's
@@ -67,6 +71,7 @@ pub(super) unsafe fn attend(
         let copy_rows = engine.padded_rows(rows);
         let mut copy = Scratch::bytes(copy_rows * engine.row_stride(packer.key_dim) * 4);
         let (q, q_stride) = prepare(queries, keys, &mut copy);
+        let mut first_key = 0;
         for (index, block) in keys.blocks().enumerate() {
             for first in (0..rows).step_by(step) {
                 let some = step.min(rows - first);
@@ -94,6 +99,17 @@ pub(super) unsafe fn attend(
                         weights,
                     },
                 );
+                if let Some(dropout) = queries.dropout {
+                    let weights = Weights {
+                        start: scores,
+                        stride: score_stride,
+                        rows: some,
+                        keys: block.count,
+                        first_query: queries.first + first,
+                        first_key,
+                    };
+                    leave_out(isa, &weights, dropout);
+                }
                 let (a, a_stride) = match weights {
                     Some(weights) => (weights.row(0).cast_const().cast(), weight_stride),
                     None => (scores.cast_const().cast(), score_stride),
@@ -112,6 +128,7 @@ pub(super) unsafe fn attend(
                     engine.multiply(&product, block.values.add(panel * block.value_panel_bytes));
                 }
             }
+            first_key += block.count;
         }
         for row in 0..rows {
             let result = results.add(row * result_stride);

@@ -83,6 +83,7 @@ impl WindowedAttention<'_> {
             v: part(2),
             scale: self.scale,
             precision: self.precision,
+            dropout: None,
         }
     }
 
@@ -377,6 +378,8 @@ pub(crate) unsafe fn attend_window(
             start,
             stride: dim,
             count,
+            first: 0,
+            dropout: None,
         };
         let place = |query: usize| (query / query_columns, query % query_columns);
         let to = |query| {

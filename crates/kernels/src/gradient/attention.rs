@@ -134,6 +134,7 @@ unsafe fn gradients(after: &AttentionGradient<'_>, to: &Targets) {
         k,
         v,
         scale,
+        dropout,
         ..
     } = after.inputs;
     after.inputs.check();
@@ -156,6 +157,7 @@ unsafe fn gradients(after: &AttentionGradient<'_>, to: &Targets) {
         value_dim,
         scale,
         extra: 0.0,
+        dropout: None,
     };
     let problems = batch * heads;
     let mut packed = Scratch::of::<f32>(problems * shape.packed_len());
@@ -200,6 +202,10 @@ unsafe fn gradients(after: &AttentionGradient<'_>, to: &Targets) {
                 to: |key| (to.k.at(b, h, key), to.v.at(b, h, key)),
             };
             let blocks = part * blocks_per_part..key_blocks.min((part + 1) * blocks_per_part);
+            let shape = HeadShape {
+                dropout: dropout.map(|dropout| dropout.head(problem)),
+                ..shape
+            };
             // SAFETY: every part has sums of its own, and its keys are written by nobody else.
             unsafe {
                 let packed = packed.at(problem * shape.packed_len());

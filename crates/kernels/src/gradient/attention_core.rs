@@ -1,14 +1,15 @@
 //! The gradients of attention for one head: tiles of keys times queries.
 //!
 //! With weights `p = softmax(scale q k^T)` and results `o = p v`, given `do`:
-//! `dv = p^T do`, `ds = scale p (do v^T - rowsum(do o))`, `dq = ds k`, `dk = ds^T q`.
+//! `dv = p^T do`, `ds = scale p (do v^T - rowsum(do o))`, `dq = ds k`, `dk = ds^T q`. With factors `m`
+//! of the weights (dropout), `dv = (m p)^T do` and `ds = scale p (m do v^T - rowsum(do o))`.
 //! Tiles are computed with keys down and queries across. Then what belongs to a query (the logarithm
 //! of its sum of weights, its row sum) lies along the lanes, and two of the three products that
 //! follow take the tile as it is.
 
 use super::sums::add;
 use super::weights::transpose;
-use crate::attention::{pack_row, transpose_rows};
+use crate::attention::{HeadDropout, pack_row, transpose_rows};
 use crate::buffers::Scratch;
 use crate::cpu::Isa;
 use crate::math::exp2;
@@ -35,6 +36,8 @@ pub(super) struct HeadShape {
     pub scale: f32,
     /// Added to the score of the last key, after scaling.
     pub extra: f32,
+    /// Weights that were left out.
+    pub dropout: Option<HeadDropout>,
 }
 
 impl HeadShape {
@@ -226,7 +229,8 @@ pub(super) unsafe fn attend_back<F, T>(
             tile.load(shape, count, |i| (access.from)(start + i));
             for index in 0..shape.query_blocks() {
                 let block = shape.block(packed, index);
-                tile.scores(shape, count, &block, if last { shape.extra } else { 0.0 });
+                let extra = if last { shape.extra } else { 0.0 };
+                tile.scores(shape, start, count, &block, extra);
                 tile.key_gradients(shape, count, &block, index > 0);
                 tile.query_gradients(shape, count, &block, dq, start > first_key);
             }
@@ -328,7 +332,14 @@ impl KeyTile {
     ///
     /// # Safety
     /// The keys are loaded and the block packed.
-    unsafe fn scores(&self, shape: &HeadShape, count: usize, block: &QueryBlock, extra: f32) {
+    unsafe fn scores(
+        &self,
+        shape: &HeadShape,
+        first_key: usize,
+        count: usize,
+        block: &QueryBlock,
+        extra: f32,
+    ) {
         // SAFETY: forwarded.
         unsafe {
             for panel in 0..block.count.div_ceil(PANEL) {
@@ -350,6 +361,9 @@ impl KeyTile {
                 queries: block.count,
                 log_sums: block.log_sums,
                 row_sums: block.row_sums,
+                first_query: block.first,
+                first_key,
+                dropout: shape.dropout,
                 scale: shape.scale,
                 extra,
             };
@@ -491,6 +505,10 @@ struct Weigh {
     queries: usize,
     log_sums: *const f32,
     row_sums: *const f32,
+    /// Numbers of the first query and key in their head.
+    first_query: usize,
+    first_key: usize,
+    dropout: Option<HeadDropout>,
     scale: f32,
     extra: f32,
 }
@@ -509,7 +527,19 @@ simd_fn!(
 unsafe fn weigh_kernel<S: Simd>(job: &Weigh) {
     let factor = S::splat(job.scale * std::f32::consts::LOG2_E);
     let scale = S::splat(job.scale);
+    let mut rows = [0; TILE];
+    if let Some(dropout) = job.dropout {
+        for (i, row) in rows.iter_mut().enumerate() {
+            *row = dropout.row(job.first_query + i);
+        }
+    }
+    let mut factors = [1.0; TILE];
     for key in 0..job.keys {
+        if let Some(dropout) = job.dropout {
+            for (factor, &row) in factors.iter_mut().zip(&rows) {
+                *factor = dropout.factor(row, job.first_key + key);
+            }
+        }
         let extra = if key + 1 == job.keys { job.extra } else { 0.0 };
         let extra = S::splat(extra * std::f32::consts::LOG2_E);
         for i in (0..job.queries).step_by(S::LANES) {
@@ -521,8 +551,10 @@ unsafe fn weigh_kernel<S: Simd>(job: &Weigh) {
                 );
                 let exponent = S::fma(S::load(weight), factor, extra);
                 let p = exp2::<S>(S::sub(exponent, S::load(job.log_sums.add(i))));
-                let centred = S::sub(S::load(slope), S::load(job.row_sums.add(i)));
-                S::store(weight, p);
+                let kept = S::load(factors.as_ptr().add(i));
+                let given = S::mul(S::load(slope), kept);
+                let centred = S::sub(given, S::load(job.row_sums.add(i)));
+                S::store(weight, S::mul(p, kept));
                 S::store(slope, S::mul(S::mul(p, scale), centred));
             }
         }

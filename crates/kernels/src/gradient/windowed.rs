@@ -176,6 +176,7 @@ impl Job<'_> {
             } else {
                 0.0
             },
+            dropout: None,
         };
         let start = |part: usize, y: usize, x: usize| {
             let token = (at.batch * height + at.top + y) * width + at.left + x;

@@ -62,6 +62,7 @@ fn attention_matches_the_reference_for_many_shapes() {
                     v: Heads::dense(v, nk, heads, dv),
                     scale: 3.0 / (dk as f32).sqrt(),
                     precision,
+                    dropout: None,
                 };
                 let out = collect(batch * nq * heads * dv, |out| attention(&inputs, out));
                 let tolerance = if precision == Precision::F32 {
@@ -115,6 +116,7 @@ fn minus_infinity_hides_a_key_and_nan_stays_in_its_query() {
                     v: Heads::dense(v, nk, 1, dim),
                     scale: 0.2,
                     precision,
+                    dropout: None,
                 };
                 collect(nq * dim, |out| attention(&inputs, out))
             };
@@ -291,6 +293,7 @@ fn nothing_in_gives_nothing_out() {
             v: Heads::dense(&some, 2, 1, 4),
             scale: 1.0,
             precision: Precision::F32,
+            dropout: None,
         };
         assert!(collect(0, |out| attention(&inputs, out)).is_empty());
     });
@@ -324,6 +327,7 @@ fn attention_does_not_depend_on_the_number_of_threads() {
                             v: Heads::dense(&v, nk, 1, dim),
                             scale: 0.3,
                             precision,
+                            dropout: None,
                         };
                         collect(nq * dim, |out| attention(&inputs, out))
                     })

@@ -180,22 +180,25 @@ fn norm_gradients_match_the_formula() {
     });
 }
 
-/// `sum(softmax(scale q k^T) v * grad)` of one head, in f64.
+/// `sum((softmax(scale q k^T) * factors) v * grad)` of one head, in f64.
 fn attention_loss(
     q: &[f64],
     k: &[f64],
     v: &[f64],
     grad: &[f32],
+    factors: &[f32],
     [dk, dv]: [usize; 2],
     scale: f64,
 ) -> f64 {
     let mut loss = 0.0;
-    for (q, grad) in q.chunks(dk).zip(grad.chunks(dv)) {
+    let rows = factors.chunks(k.len() / dk);
+    for ((q, grad), factors) in q.chunks(dk).zip(grad.chunks(dv)).zip(rows) {
         let score = |k: &[f64]| scale * q.iter().zip(k).map(|(a, b)| a * b).sum::<f64>();
         let weights: Vec<f64> = k.chunks(dk).map(|k| score(k).exp()).collect();
         let total: f64 = weights.iter().sum();
-        for (w, v) in weights.iter().zip(v.chunks(dv)) {
+        for ((w, v), &factor) in weights.iter().zip(v.chunks(dv)).zip(factors) {
             loss += w / total
+                * f64::from(factor)
                 * v.iter()
                     .zip(grad)
                     .map(|(v, &g)| v * f64::from(g))
@@ -208,11 +211,14 @@ fn attention_loss(
 #[test]
 fn attention_gradients_match_differences() {
     on_every_path(|path| {
-        for (case, (nq, nk, dk, dv)) in [
-            (1, 1, 1, 1),
-            (40, 70, 32, 16),
-            (150, 300, 20, 33),
-            (5, 600, 64, 64),
+        for (case, (nq, nk, dk, dv, rate)) in [
+            (1, 1, 1, 1, 0.0),
+            (40, 70, 32, 16, 0.0),
+            (150, 300, 20, 33, 0.0),
+            (5, 600, 64, 64, 0.0),
+            (40, 70, 32, 16, 0.1),
+            (150, 300, 20, 33, 0.5),
+            (5, 600, 64, 64, 0.1),
         ]
         .into_iter()
         .enumerate()
@@ -224,6 +230,8 @@ fn attention_gradients_match_differences() {
                 numbers.vec(nk * dv),
             );
             let grad = numbers.vec(nq * dv);
+            let dropout = Dropout::new(case as u64, rate);
+            let factors = dropout.factors(1, nq, nk);
             let inputs = Attention {
                 batch: 1,
                 heads: 1,
@@ -234,11 +242,22 @@ fn attention_gradients_match_differences() {
                 v: Heads::dense(&v, nk, 1, dv),
                 scale: 0.3,
                 precision: Precision::F32,
+                dropout: (rate > 0.0).then_some(dropout),
             };
             let mut log_sums = vec![0.0; nq];
             let result = collect(nq * dv, |out| {
                 attention_with_log_sums(&inputs, &mut log_sums, out)
             });
+            let wide = |x: &[f32]| x.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
+            let loss = |[q, k, v]: &[Vec<f64>; 3]| {
+                attention_loss(q, k, v, &grad, &factors, [dk, dv], f64::from(0.3f32))
+            };
+            let expected = loss(&[wide(&q), wide(&k), wide(&v)]);
+            let actual = inner(&result, &grad);
+            assert!(
+                (actual - expected).abs() < 1e-4 * expected.abs().max(1.0),
+                "{path:?} case {case}: {actual}, not {expected}"
+            );
             let found = attention_gradient(&AttentionGradient {
                 inputs,
                 result: &result,
@@ -246,17 +265,15 @@ fn attention_gradients_match_differences() {
                 grad: &grad,
             });
             // Differences along random directions, of each input alone.
-            let wide = |x: &[f32]| x.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
             for (which, gradient) in [&found.q, &found.k, &found.v].into_iter().enumerate() {
                 let direction = numbers.vec(gradient.len());
-                let loss = |step: f64| {
+                let moved = |step: f64| {
                     let mut inputs = [wide(&q), wide(&k), wide(&v)];
-                    let moved = inputs[which].iter_mut().zip(&direction);
-                    moved.for_each(|(x, &d)| *x += step * f64::from(d));
-                    let [q, k, v] = &inputs;
-                    attention_loss(q, k, v, &grad, [dk, dv], f64::from(0.3f32))
+                    let numbers = inputs[which].iter_mut().zip(&direction);
+                    numbers.for_each(|(x, &d)| *x += step * f64::from(d));
+                    loss(&inputs)
                 };
-                let expected = (loss(1e-4) - loss(-1e-4)) / 2e-4;
+                let expected = (moved(1e-4) - moved(-1e-4)) / 2e-4;
                 let actual = inner(gradient, &direction);
                 let close = (actual - expected).abs() < 1e-4 * expected.abs().max(1.0);
                 assert!(
@@ -464,6 +481,7 @@ fn gradients_do_not_depend_on_the_number_of_threads() {
                 v: Heads::dense(&k, tokens, 1, 32),
                 scale: 0.2,
                 precision: Precision::F32,
+                dropout: None,
             };
             let mut log_sums = vec![0.0; tokens];
             let result = collect(tokens * 32, |out| {

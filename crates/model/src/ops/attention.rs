@@ -2,11 +2,11 @@
 
 mod gradient;
 
-use burn::tensor::{Tensor, activation::softmax};
-use masklet_kernels::{Attention, Heads, Precision, Rows, matmul_nt};
+use burn::tensor::{Tensor, TensorData, activation::softmax};
+use masklet_kernels::{Attention, Dropout, Heads, Precision, Rows, matmul_nt};
 
 use super::cpu::{CpuView, written};
-use super::{dropout, drops};
+use super::dropout::attention_dropout;
 use gradient::{record_attention, record_products};
 
 /// `softmax(q·kᵀ/√d)·v` for each head.
@@ -48,15 +48,14 @@ pub(crate) fn attention_dropping(
             v: Heads::dense(v_view.values(), keys, heads, value_dim),
             scale: scale as f32,
             precision,
+            dropout: None,
         };
         return written([batch, queries, v_channels], &q.device(), |out| {
             masklet_kernels::attention(&inputs, out)
         });
     }
-    // The kernels never hold the weights, so they cannot leave some out.
-    if !drops(&q, rate)
-        && let Some(result) = record_attention(&q, &k, &v, heads, precision)
-    {
+    let dropout = attention_dropout(&q, rate);
+    if let Some(result) = record_attention(&q, &k, &v, heads, precision, dropout) {
         return result;
     }
     let split = |x: Tensor<3>| {
@@ -65,10 +64,22 @@ pub(crate) fn attention_dropping(
             .swap_dims(1, 2)
     };
     let scores = split(q).mul_scalar(scale).matmul(split(k).swap_dims(2, 3));
-    dropout(softmax(scores, 3), rate)
+    left_out(softmax(scores, 3), dropout)
         .matmul(split(v))
         .swap_dims(1, 2)
         .reshape([batch, queries, v_channels])
+}
+
+/// The weights `[batch, heads, queries, keys]` without those that are left out.
+fn left_out(weights: Tensor<4>, dropout: Option<Dropout>) -> Tensor<4> {
+    let Some(dropout) = dropout else {
+        return weights;
+    };
+    let [batch, heads, queries, keys] = weights.dims();
+    let factors = dropout.factors(batch * heads, queries, keys);
+    let factors = TensorData::new(factors, weights.dims());
+    let factors = Tensor::from_data(factors, &weights.device());
+    weights * factors
 }
 
 /// `a·bᵀ` for each batch item: `[batch, m, width]` and `[batch, n, width]` give `[batch, m, n]`.

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use masklet_kernels::Dropout;
 use rand::{RngCore as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
@@ -22,6 +23,14 @@ pub fn seed_dropout(seed: u64) {
 /// Whether something is left out of `x`: at a positive rate, and while gradients are recorded.
 pub(crate) fn drops<const D: usize>(x: &Tensor<D>, rate: f64) -> bool {
     rate > 0.0 && x.is_autodiff()
+}
+
+/// What leaves out attention weights, if the queries `x` are under gradients and the rate is positive.
+pub(crate) fn attention_dropout<const D: usize>(x: &Tensor<D>, rate: f64) -> Option<Dropout> {
+    drops(x, rate).then(|| {
+        let seed = GENERATOR.with_borrow_mut(ChaCha8Rng::next_u64);
+        Dropout::new(seed, rate)
+    })
 }
 
 /// Sets each value to zero with probability `rate` and scales the others up, so that the mean stays.

@@ -2,20 +2,22 @@
 
 use burn::tensor::Tensor;
 use masklet_kernels::{
-    Attention, AttentionGradient, AttentionGradients, Epilogue, Heads, PackedMatrix, Precision,
-    Rows, attention_gradient, attention_with_log_sums, matmul, matmul_nt, weight_gradient,
+    Attention, AttentionGradient, AttentionGradients, Dropout, Epilogue, Heads, PackedMatrix,
+    Precision, Rows, attention_gradient, attention_with_log_sums, matmul, matmul_nt,
+    weight_gradient,
 };
 
 use crate::ops::cpu::CpuView;
 use crate::ops::recorded::{Gradient, Recorded, computed, record};
 
-/// [`super::attention`] in the graph.
+/// [`super::attention_dropping`] in the graph. What drops weights is computed in f32.
 pub(super) fn record_attention(
     q: &Tensor<3>,
     k: &Tensor<3>,
     v: &Tensor<3>,
     heads: usize,
     precision: Precision,
+    dropout: Option<Dropout>,
 ) -> Option<Tensor<3>> {
     let inputs = [Recorded::of(q)?, Recorded::of(k)?, Recorded::of(v)?];
     let [batch, queries, q_channels] = q.dims();
@@ -31,7 +33,11 @@ pub(super) fn record_attention(
         keys,
         key_dim: q_channels / heads,
         value_dim: v_channels / heads,
-        precision,
+        precision: match dropout {
+            Some(_) => Precision::F32,
+            None => precision,
+        },
+        dropout,
     };
     let mut log_sums = vec![0.0; batch * queries * heads];
     let result = computed(batch * queries * v_channels, |out| {
@@ -62,6 +68,7 @@ struct Given {
     key_dim: usize,
     value_dim: usize,
     precision: Precision,
+    dropout: Option<Dropout>,
 }
 
 impl Given {
@@ -74,6 +81,7 @@ impl Given {
             key_dim,
             value_dim,
             precision,
+            dropout,
             ..
         } = *self;
         Attention {
@@ -86,6 +94,7 @@ impl Given {
             v: Heads::dense(self.v.values(), keys, heads, value_dim),
             scale: (key_dim as f32).sqrt().recip(),
             precision,
+            dropout,
         }
     }
 }
