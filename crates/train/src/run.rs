@@ -31,6 +31,7 @@ use crate::simulated_user::SimulatedUser;
 use crate::validate::validate;
 use crate::{Result, TrainError};
 use clip_step::ClipStep;
+use network::Start;
 
 /// A training run.
 #[derive(Debug)]
@@ -71,7 +72,7 @@ impl Run {
             folder,
             config,
             compute,
-            start.inference,
+            start,
             model,
             optimizer,
             Progress::default(),
@@ -104,14 +105,7 @@ impl Run {
         }
         let sources = Sources::open(&config)?;
         Self::assemble(
-            folder,
-            config,
-            compute,
-            start.inference,
-            model,
-            optimizer,
-            progress,
-            sources,
+            folder, config, compute, start, model, optimizer, progress, sources,
         )
     }
 
@@ -120,13 +114,14 @@ impl Run {
         folder: RunFolder,
         config: TrainConfig,
         compute: Compute,
-        inference: Sam2Config,
-        model: LoadedModel,
+        start: Start,
+        mut model: LoadedModel,
         optimizer: Optimizer,
         progress: Progress,
         sources: Sources,
     ) -> Result<Self> {
-        let mut model = model;
+        let begins = start.remark(&model)?;
+        let inference = start.inference;
         model.network = optimizer.freeze(model.network);
         let size = inference.image_size as u32;
         let validation = match &sources.validation {
@@ -151,7 +146,10 @@ impl Run {
                 progress.drawn,
                 strict,
             ),
-            remarks: sources.not_held_out.iter().map(remark).collect(),
+            remarks: begins
+                .into_iter()
+                .chain(sources.not_held_out.iter().map(remark))
+                .collect(),
             resumed_at: progress.step,
             folder,
             config,
