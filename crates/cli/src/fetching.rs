@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::anyhow;
-use masklet::Preset;
+use masklet::Official;
 use masklet::hub::{FetchEvent, Hub};
 
 use crate::failure::Failure;
@@ -26,7 +26,7 @@ pub(crate) fn hub(offline: bool) -> Result<Hub, Failure> {
 }
 
 /// The checkpoint of an official model, from the cache or from its repository.
-pub(crate) fn fetch(preset: Preset, offline: bool) -> Result<PathBuf, Failure> {
+pub(crate) fn fetch(preset: Official, offline: bool) -> Result<PathBuf, Failure> {
     let hub = hub(offline)?;
     let mut display = Display::new(&hub, preset, QUIET.load(Ordering::Relaxed));
     let fetched = hub.fetch(preset, |event| display.show(event));
@@ -43,7 +43,7 @@ pub(crate) fn fetch(preset: Preset, offline: bool) -> Result<PathBuf, Failure> {
 
 /// What is seen of a download.
 struct Display {
-    preset: Preset,
+    preset: Official,
     from: String,
     into: PathBuf,
     quiet: bool,
@@ -52,7 +52,7 @@ struct Display {
 }
 
 impl Display {
-    fn new(hub: &Hub, preset: Preset, quiet: bool) -> Self {
+    fn new(hub: &Hub, preset: Official, quiet: bool) -> Self {
         Self {
             preset,
             from: hub.url(preset),

@@ -18,8 +18,8 @@ pub(crate) struct ModelArgs {
     /// Checkpoint file: official `.pt`, or `.safetensors` with the same names.
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
-    /// Official model, such as sam2.1-tiny. Without --weights it is taken from the Hugging Face
-    /// cache, or fetched into it; with --weights it is what the file must be.
+    /// Model by name, such as sam2.1-tiny. Without --weights an official one is taken from the
+    /// Hugging Face cache, or fetched into it; with --weights it is what the file must be.
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
     model: Option<Preset>,
     /// Never fetch a model: it must be in the cache. HF_HUB_OFFLINE=1 does the same.
@@ -82,7 +82,13 @@ impl ModelArgs {
                  first used (`masklet models` lists them), or --weights FILE"
             ))
         })?;
-        fetching::fetch(preset, self.offline)
+        let official = preset.official().ok_or_else(|| {
+            Failure::usage(anyhow!(
+                "the weights of {preset} are not published: pass those of a training run with \
+                 --weights FILE, or the name of an official model (`masklet models` lists them)"
+            ))
+        })?;
+        fetching::fetch(official, self.offline)
     }
 
     fn load_file(&self, path: &Path, global: &Global) -> Result<Model, Failure> {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use masklet::Sam2Config;
 use masklet_data::davis_colour;
 use masklet_media::RgbImage;
+use masklet_model::weights::Checkpoint;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -152,6 +153,60 @@ fn a_killed_run_goes_on_to_the_same_end_and_its_weights_track() {
         "out",
     ];
     assert!(succeeded(&place.run(&track)));
+}
+
+#[test]
+fn a_run_begins_from_a_file_of_the_trunk_alone() {
+    let place = Place::new();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/efficientnet_lite");
+    let trunk = fixtures.join("trunk.safetensors");
+    let network = fs::read(place.path("network.json")).unwrap();
+    let mut network: Sam2Config = serde_json::from_slice(&network).unwrap();
+    network.trunk =
+        serde_json::from_slice(&fs::read(fixtures.join("config.json")).unwrap()).unwrap();
+    fs::write(place.path("network.json"), network.to_json()).unwrap();
+    place.configure("learning_rate = 0.0\ntrunk_learning_rate = 0.0");
+    let text = fs::read_to_string(place.path("config.toml")).unwrap();
+    let starting_from = |init: &Path| {
+        let model = format!("[model]\ninit = {init:?}\n");
+        fs::write(place.path("config.toml"), text.replace("[model]\n", &model)).unwrap();
+        let arguments = [
+            "train",
+            "config.toml",
+            "--data",
+            "clips",
+            "--steps",
+            "1",
+            "-o",
+            "run",
+        ];
+        place.run(&arguments)
+    };
+    let output = starting_from(&place.path("nowhere.safetensors"));
+    assert_eq!(output.status.code(), Some(1));
+    let other = starting_from(&fixtures.join("features.safetensors"));
+    let message = String::from_utf8_lossy(&other.stderr);
+    assert!(
+        message.contains("features.safetensors") && message.contains("stride_16"),
+        "{message}"
+    );
+
+    let output = starting_from(&trunk);
+    assert!(succeeded(&output));
+    let message = String::from_utf8_lossy(&output.stderr);
+    for word in ["note: 96 tensors (image_encoder.trunk)", "at random"] {
+        assert!(message.contains(word), "{word:?} is not in {message:?}");
+    }
+    let given = Checkpoint::open(&trunk).unwrap();
+    let trained = Checkpoint::open(place.path("run/last.safetensors")).unwrap();
+    for name in given.names() {
+        // Nothing was learnt, at a learning rate of 0.
+        assert_eq!(
+            trained.read_f32(name).unwrap(),
+            given.read_f32(name).unwrap(),
+            "{name}"
+        );
+    }
 }
 
 #[test]

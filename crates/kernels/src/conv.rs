@@ -15,7 +15,7 @@ use crate::product::Precision;
 use crate::rows::RowSource;
 
 pub(crate) use depthwise::load_some;
-pub use depthwise::{DepthwiseConv, depthwise_conv};
+pub use depthwise::{DepthwiseConv, DepthwiseShape, depthwise_conv, depthwise_gradient};
 pub use transposed::{ConvTranspose2x2, conv_transpose_2x2};
 
 /// A batch of channels-last images, `[batch, height, width, channels]`.
@@ -49,7 +49,7 @@ impl Images<'_> {
     }
 }
 
-/// The size of a convolution: a square kernel, zero padding on all sides.
+/// The size of a convolution: a square kernel, zeros around the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConvShape {
     /// Input channels.
@@ -60,14 +60,14 @@ pub struct ConvShape {
     pub kernel: usize,
     /// Distance between patches.
     pub stride: usize,
-    /// Zeros around the image.
-    pub padding: usize,
+    /// Zeros before and after each side of the image.
+    pub padding: [usize; 2],
 }
 
 impl ConvShape {
     /// Positions of the output along a side of `len` positions.
     pub fn output_len(&self, len: usize) -> usize {
-        let padded = len + 2 * self.padding;
+        let padded = len + self.padding[0] + self.padding[1];
         if padded < self.kernel {
             0
         } else {
@@ -181,7 +181,7 @@ impl RowSource for Patches<'_> {
         let ConvShape {
             kernel,
             stride,
-            padding,
+            padding: [padding, _],
             ..
         } = self.shape;
         let (line, x) = (row / self.width, row % self.width);

@@ -1,8 +1,8 @@
 //! Functions of single numbers.
 
 use crate::cpu::{self, Isa};
-use crate::epilogue::Activation;
-use crate::math::{gelu, sigmoid};
+use crate::epilogue::{Activation, Function, Gelu, Relu, Relu6};
+use crate::math::sigmoid;
 use crate::output::{Out, Shared, Written};
 use crate::simd::{Simd, simd_fn};
 use rayon::prelude::*;
@@ -73,6 +73,7 @@ pub(crate) unsafe fn activate_in_place(isa: Isa, activation: Activation, x: *mut
         match activation {
             Activation::None => {}
             Activation::Relu => relu_slice(isa, x, len),
+            Activation::Relu6 => relu6_slice(isa, x, len),
             Activation::Gelu => gelu_slice(isa, x, len),
         }
     }
@@ -144,7 +145,21 @@ simd_fn!(
 #[inline(always)]
 unsafe fn relu_kernel<S: Simd>(x: *mut f32, len: usize) {
     // SAFETY: vectors cover exactly `len` numbers.
-    unsafe { for_vectors!(S, len, x, |i, load| S::max(S::splat(0.0), load!(x))) }
+    unsafe { for_vectors!(S, len, x, |i, load| Relu::of::<S>(load!(x))) }
+}
+
+simd_fn!(
+    /// # Safety
+    /// `x` is valid for `len` numbers.
+    unsafe fn relu6_slice = relu6_kernel(x: *mut f32, len: usize)
+);
+
+/// # Safety
+/// As [`relu6_slice`].
+#[inline(always)]
+unsafe fn relu6_kernel<S: Simd>(x: *mut f32, len: usize) {
+    // SAFETY: vectors cover exactly `len` numbers.
+    unsafe { for_vectors!(S, len, x, |i, load| Relu6::of::<S>(load!(x))) }
 }
 
 simd_fn!(
@@ -158,7 +173,7 @@ simd_fn!(
 #[inline(always)]
 unsafe fn gelu_kernel<S: Simd>(x: *mut f32, len: usize) {
     // SAFETY: vectors cover exactly `len` numbers.
-    unsafe { for_vectors!(S, len, x, |i, load| gelu::<S>(load!(x))) }
+    unsafe { for_vectors!(S, len, x, |i, load| Gelu::of::<S>(load!(x))) }
 }
 
 simd_fn!(

@@ -12,6 +12,8 @@ pub enum Activation {
     None,
     /// `max(x, 0)`.
     Relu,
+    /// `min(max(x, 0), 6)`.
+    Relu6,
     /// `x (1 + erf(x / sqrt 2)) / 2`.
     Gelu,
 }
@@ -172,19 +174,21 @@ unsafe fn finish_kernel<S: Simd>(job: &Finish) {
         match job.epilogue.activation {
             Activation::None => finish_columns::<S, Identity>(job),
             Activation::Relu => finish_columns::<S, Relu>(job),
+            Activation::Relu6 => finish_columns::<S, Relu6>(job),
             Activation::Gelu => finish_columns::<S, Gelu>(job),
         }
     }
 }
 
 /// An activation known at compile time. (Closures would not be inlined into the vector code.)
-trait Function {
+pub(crate) trait Function {
     fn of<S: Simd>(x: S::V) -> S::V;
 }
 
-struct Identity;
-struct Relu;
-struct Gelu;
+pub(crate) struct Identity;
+pub(crate) struct Relu;
+pub(crate) struct Relu6;
+pub(crate) struct Gelu;
 
 impl Function for Identity {
     #[inline(always)]
@@ -197,6 +201,14 @@ impl Function for Relu {
     #[inline(always)]
     fn of<S: Simd>(x: S::V) -> S::V {
         S::max(S::splat(0.0), x)
+    }
+}
+
+impl Function for Relu6 {
+    #[inline(always)]
+    fn of<S: Simd>(x: S::V) -> S::V {
+        // The order of operands lets NaN through.
+        S::max(S::splat(0.0), S::min(S::splat(6.0), x))
     }
 }
 

@@ -22,7 +22,7 @@ mod windowed;
 pub use activation::activation_gradient;
 pub use attention::{AttentionGradient, AttentionGradients, attention_gradient};
 pub use conv::{conv2d_gradient, conv2d_weight_gradient};
-pub use depthwise::{depthwise_gradient, depthwise_weight_gradient};
+pub use depthwise::depthwise_weight_gradient;
 pub use norm::{NormGradients, layer_norm_gradient};
 pub use pooling::{max_pool_2x2_gradient, sum_2x2};
 pub use resize::resize_bilinear_gradient;

@@ -78,15 +78,15 @@ pub use attention::{
 };
 pub use block::{Projection, WindowBlock, window_block};
 pub use conv::{
-    Conv2d, ConvShape, ConvTranspose2x2, DepthwiseConv, Images, conv_transpose_2x2, conv2d,
-    depthwise_conv,
+    Conv2d, ConvShape, ConvTranspose2x2, DepthwiseConv, DepthwiseShape, Images, conv_transpose_2x2,
+    conv2d, depthwise_conv, depthwise_gradient,
 };
 pub use cpu::{CpuFeatures, bf16_native, cpu_features};
 pub use elementwise::{activate, activated, sigmoid_scaled};
 pub use epilogue::{Activation, Epilogue};
 pub use gradient::{
     AttentionGradient, AttentionGradients, NormGradients, WindowedGradients, activation_gradient,
-    attention_gradient, column_sums, conv2d_gradient, conv2d_weight_gradient, depthwise_gradient,
+    attention_gradient, column_sums, conv2d_gradient, conv2d_weight_gradient,
     depthwise_weight_gradient, layer_norm_gradient, max_pool_2x2_gradient,
     resize_bilinear_gradient, sum_2x2, weight_gradient, windowed_attention_gradient,
 };

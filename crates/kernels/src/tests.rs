@@ -7,6 +7,7 @@ mod images;
 mod matmul;
 mod rows;
 
+use crate::Activation;
 use crate::cpu::{Path, available_paths, with_path};
 
 /// Numbers in -1..1, the same for the same seed.
@@ -58,6 +59,24 @@ pub(crate) fn assert_close(found: &[f32], expected: &[f64], tolerance: f64, what
 /// The bf16 nearest to `x`, as f64.
 pub(crate) fn bf16(x: f32) -> f64 {
     f64::from(f32::from_bits(u32::from(crate::simd::to_bf16(x)) << 16))
+}
+
+/// All activations.
+pub(crate) const ACTIVATIONS: [Activation; 4] = [
+    Activation::None,
+    Activation::Relu,
+    Activation::Relu6,
+    Activation::Gelu,
+];
+
+/// An activation of one number.
+pub(crate) fn apply(activation: Activation, x: f64) -> f64 {
+    match activation {
+        Activation::None => x,
+        Activation::Relu => x.max(0.0),
+        Activation::Relu6 => x.clamp(0.0, 6.0),
+        Activation::Gelu => x * 0.5 * (1.0 + erf(x * std::f64::consts::FRAC_1_SQRT_2)),
+    }
 }
 
 /// Exact erf to about 1e-15 by its series or continued fraction.

@@ -1,6 +1,6 @@
 //! Official models by name: found in the Hugging Face cache, or fetched into it.
 //!
-//! [`Hub::fetch`] gives the checkpoint of a [`Preset`] as a file. What is in the cache is used
+//! [`Hub::fetch`] gives the checkpoint of a [`Official`] as a file. What is in the cache is used
 //! without any request; the cache is that of every Hugging Face tool (`models--facebook--…` with
 //! `refs`, `snapshots` and `blobs`), so a model that Python fetched is found here and the other way
 //! round. What is not there is fetched from the official repository with the `hf-hub` crate.
@@ -12,9 +12,9 @@
 //! a model, the others wait for it. A connection on which nothing arrives is given up.
 //!
 //! ```no_run
-//! use masklet::{Compute, Model, Preset, hub::Hub};
+//! use masklet::{Compute, Model, Official, hub::Hub};
 //!
-//! let preset: Preset = "sam2.1-tiny".parse()?;
+//! let preset: Official = "sam2.1-tiny".parse()?;
 //! let file = Hub::from_env()?.fetch(preset, |event| println!("{event:?}"))?;
 //! let model = Model::open_as(file, Some(preset), Compute::default())?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hf_hub::{Cache, CacheRepo};
-use masklet_model::config::{Preset, Size};
+use masklet_model::config::{Official, Size};
 
 pub use contents::{CacheContents, CachedModel, PartialDownload};
 pub use error::HubError;
@@ -70,19 +70,19 @@ pub enum FetchEvent {
 }
 
 /// The official repository of a model, such as `facebook/sam2.1-hiera-tiny`.
-pub fn repository(preset: Preset) -> String {
+pub fn repository(preset: Official) -> String {
     let (family, size) = family_and_size(preset);
     format!("facebook/{family}-hiera-{}", size.replace('_', "-"))
 }
 
 /// The checkpoint's name in the official repository, such as `sam2.1_hiera_tiny.pt`.
-pub fn file_name(preset: Preset) -> String {
+pub fn file_name(preset: Official) -> String {
     let (family, size) = family_and_size(preset);
     format!("{family}_hiera_{size}.pt")
 }
 
 /// Size of the published checkpoint in millions of bytes, to the nearest.
-pub fn published_megabytes(preset: Preset) -> u64 {
+pub fn published_megabytes(preset: Official) -> u64 {
     match preset.size {
         Size::Tiny => 156,
         Size::Small => 184,
@@ -91,7 +91,7 @@ pub fn published_megabytes(preset: Preset) -> u64 {
     }
 }
 
-fn family_and_size(preset: Preset) -> (&'static str, &'static str) {
+fn family_and_size(preset: Official) -> (&'static str, &'static str) {
     preset
         .name()
         .split_once('-')
@@ -154,13 +154,13 @@ impl Hub {
     }
 
     /// The address of a model's checkpoint.
-    pub fn url(&self, preset: Preset) -> String {
+    pub fn url(&self, preset: Official) -> String {
         let (repository, file) = (repository(preset), file_name(preset));
         format!("{}/{repository}/resolve/main/{file}", self.endpoint)
     }
 
     /// The checkpoint of a model if it is in the cache. Nothing is requested.
-    pub fn find(&self, preset: Preset) -> Option<PathBuf> {
+    pub fn find(&self, preset: Official) -> Option<PathBuf> {
         self.cached(preset).get(&file_name(preset))
     }
 
@@ -173,7 +173,7 @@ impl Hub {
     /// was tried. What has been received is kept, and the next call takes it up.
     pub fn fetch(
         &self,
-        preset: Preset,
+        preset: Official,
         mut on_event: impl FnMut(FetchEvent),
     ) -> Result<PathBuf, HubError> {
         if let Some(file) = self.find(preset) {
@@ -201,12 +201,12 @@ impl Hub {
         published
     }
 
-    fn cached(&self, preset: Preset) -> CacheRepo {
+    fn cached(&self, preset: Official) -> CacheRepo {
         Cache::new(self.cache.clone()).model(repository(preset))
     }
 
     /// The folder of a model's repository in the cache.
-    fn folder(&self, preset: Preset) -> PathBuf {
+    fn folder(&self, preset: Official) -> PathBuf {
         let repository = hf_hub::Repo::model(repository(preset));
         self.cache.join(repository.folder_name())
     }

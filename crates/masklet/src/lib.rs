@@ -39,7 +39,7 @@ pub use image_predictor::{ImageOptions, ImagePrediction, ImagePredictor, ImagePr
 pub use mask_generator::{
     MaskGenerator, MaskGeneratorOptions, MaskRecord, PointGrid, RegionRemoval,
 };
-pub use masklet_model::config::{Preset, Sam2Config};
+pub use masklet_model::config::{Official, Preset, Sam2Config};
 pub use masklet_model::memory_bank::Direction;
 pub use masklet_model::{Compute, MaskChoice, Precision};
 pub use model::Model;

@@ -10,11 +10,11 @@ use std::thread;
 use std::time::Duration;
 
 use hub_server::{Answers, COMMIT, HubServer};
-use masklet::Preset;
+use masklet::Official;
 use masklet::hub::{FetchEvent, Hub, HubError};
 use tempfile::TempDir;
 
-fn tiny() -> Preset {
+fn tiny() -> Official {
     "sam2.1-tiny".parse().unwrap()
 }
 

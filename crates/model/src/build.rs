@@ -84,7 +84,7 @@ impl Compute {
 pub struct LoadedModel {
     /// The network.
     pub network: Sam2,
-    /// Which official model it is, if it is one.
+    /// Which of the models with a name it is, if it is one.
     pub preset: Option<Preset>,
     /// Official names and shapes of the parameters.
     pub parameters: Vec<ParameterName>,
@@ -132,8 +132,22 @@ impl LoadedModel {
         Self::build(ParamSource::random(seed, compute), config)
     }
 
+    /// Takes the parameters that a checkpoint has, such as those of a trunk that was trained on images
+    /// alone, and draws the others from `seed`.
+    ///
+    /// # Errors
+    /// If the configuration is invalid or tensors are unexpected or of another shape.
+    pub fn partial(
+        checkpoint: &Checkpoint,
+        config: &Sam2Config,
+        seed: u64,
+        compute: &Compute,
+    ) -> Result<Self, ModelError> {
+        Self::build(ParamSource::partial(checkpoint, seed, compute), config)
+    }
+
     /// Writes the parameters as `.safetensors` under their official names. `config` is what the file
-    /// says of itself, unless the names and shapes alone tell that it is the official model `preset`.
+    /// says of itself, unless the names and shapes alone tell that it is an official model.
     ///
     /// # Errors
     /// If a value does not fit the format, or the file cannot be written; nothing is left behind.
@@ -143,7 +157,8 @@ impl LoadedModel {
         config: &Sam2Config,
         precision: weights::Precision,
     ) -> Result<(), WeightsError> {
-        let official = self.preset.is_some_and(|preset| preset.config() == *config);
+        let official = self.preset.and_then(Preset::official);
+        let official = official.is_some_and(|model| model.config() == *config);
         let metadata = match official {
             true => BTreeMap::new(),
             false => BTreeMap::from([(CONFIG_KEY.to_owned(), config.to_json())]),

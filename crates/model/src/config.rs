@@ -5,8 +5,14 @@
 //! another. Where the official configuration files carry a forest of boolean switches, only the
 //! choices that some published model makes differently are kept, each as a documented field.
 
+mod preset;
+mod trunk;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+pub use preset::{Family, Official, Preset, Size, UnknownModelError};
+pub use trunk::{EfficientNetLiteConfig, HieraConfig, MbConvStage, TrunkConfig};
 
 /// The largest width, side, or count that makes sense anywhere.
 const MAX_SIZE: usize = 1 << 16;
@@ -16,133 +22,6 @@ const MAX_SIZE: usize = 1 << 16;
 #[error("the model configuration is invalid: {0}")]
 pub struct ConfigError(String);
 
-/// A name that no published model has.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("there is no model named `{name}`; known names: {known}")]
-pub struct UnknownModelError {
-    name: String,
-    known: String,
-}
-
-/// The published models.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Preset {
-    /// Which release of the network.
-    pub family: Family,
-    /// Which image encoder.
-    pub size: Size,
-}
-
-/// The two releases of the official network; they differ in how memories are encoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Family {
-    /// July 2024. Object pointers carry no temporal position.
-    Sam2,
-    /// September 2024. Signed, projected temporal positions for object pointers, and an embedding
-    /// that marks the memory of a frame without the object.
-    Sam2_1,
-}
-
-/// The four official image encoders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Size {
-    /// Hiera-T, 39 M parameters in total.
-    Tiny,
-    /// Hiera-S, 46 M.
-    Small,
-    /// Hiera-B+, 81 M.
-    BasePlus,
-    /// Hiera-L, 224 M.
-    Large,
-}
-
-impl Preset {
-    /// All official presets, smallest first within a family.
-    pub const ALL: [Self; 8] = {
-        const fn of(family: Family, size: Size) -> Preset {
-            Preset { family, size }
-        }
-        [
-            of(Family::Sam2, Size::Tiny),
-            of(Family::Sam2, Size::Small),
-            of(Family::Sam2, Size::BasePlus),
-            of(Family::Sam2, Size::Large),
-            of(Family::Sam2_1, Size::Tiny),
-            of(Family::Sam2_1, Size::Small),
-            of(Family::Sam2_1, Size::BasePlus),
-            of(Family::Sam2_1, Size::Large),
-        ]
-    };
-
-    /// The name used on the command line, for example `sam2.1-base_plus`.
-    pub const fn name(self) -> &'static str {
-        match (self.family, self.size) {
-            (Family::Sam2, Size::Tiny) => "sam2-tiny",
-            (Family::Sam2, Size::Small) => "sam2-small",
-            (Family::Sam2, Size::BasePlus) => "sam2-base_plus",
-            (Family::Sam2, Size::Large) => "sam2-large",
-            (Family::Sam2_1, Size::Tiny) => "sam2.1-tiny",
-            (Family::Sam2_1, Size::Small) => "sam2.1-small",
-            (Family::Sam2_1, Size::BasePlus) => "sam2.1-base_plus",
-            (Family::Sam2_1, Size::Large) => "sam2.1-large",
-        }
-    }
-
-    /// The full configuration, as in the official configuration files.
-    pub fn config(self) -> Sam2Config {
-        let trunk = match self.size {
-            Size::Tiny => HieraConfig::new(96, 1, [1, 2, 7, 2], &[5, 7, 9]),
-            Size::Small => HieraConfig::new(96, 1, [1, 2, 11, 2], &[7, 10, 13]),
-            Size::BasePlus => HieraConfig {
-                background_size: [14, 14],
-                ..HieraConfig::new(112, 2, [2, 3, 16, 3], &[12, 16, 20])
-            },
-            Size::Large => HieraConfig {
-                window_sizes: vec![8, 4, 16, 8],
-                ..HieraConfig::new(144, 2, [2, 6, 36, 4], &[23, 33, 43])
-            },
-        };
-        Sam2Config::new(self.family, trunk)
-    }
-}
-
-impl std::fmt::Display for Preset {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl std::str::FromStr for Preset {
-    type Err = UnknownModelError;
-
-    /// Accepts our names and the official spellings: `sam2.1-tiny`, `sam2.1_hiera_b+`,
-    /// `sam2.1_hiera_tiny`, `facebook/sam2.1-hiera-base-plus`.
-    fn from_str(s: &str) -> Result<Self, UnknownModelError> {
-        let plain = |name: &str| {
-            let name = name.to_ascii_lowercase();
-            let name = name.strip_prefix("facebook/").unwrap_or(&name).to_owned();
-            name.replace("hiera", "")
-                .replace("b+", "base_plus")
-                .replace(['-', '_'], "")
-        };
-        let abbreviated = |preset: &Preset| {
-            let (family, size) = preset.name().split_once('-').unwrap_or_default();
-            format!("{family}{}", &size[..1])
-        };
-        let wanted = plain(s);
-        Self::ALL
-            .into_iter()
-            .find(|preset| plain(preset.name()) == wanted || abbreviated(preset) == wanted)
-            .ok_or_else(|| {
-                let known: Vec<_> = Self::ALL.iter().map(|preset| preset.name()).collect();
-                UnknownModelError {
-                    name: s.to_owned(),
-                    known: known.join(", "),
-                }
-            })
-    }
-}
-
 /// The whole network. Build one with [`Preset::config`] or [`Sam2Config::new`] and change fields.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -151,8 +30,8 @@ pub struct Sam2Config {
     pub image_size: usize,
     /// Channels of the image embedding, the prompts and the object pointers (256).
     pub hidden_dim: usize,
-    /// Image encoder: the Hiera trunk.
-    pub trunk: HieraConfig,
+    /// Image encoder: the trunk.
+    pub trunk: TrunkConfig,
     /// Image encoder: the feature pyramid neck.
     pub neck: FpnNeckConfig,
     /// Prompt encoder.
@@ -165,53 +44,6 @@ pub struct Sam2Config {
     pub memory_encoder: MemoryEncoderConfig,
     /// What is remembered, and for how long.
     pub memory: MemoryConfig,
-}
-
-/// The Hiera trunk (arXiv 2306.00989) with windowed absolute positions (arXiv 2311.05613).
-///
-/// Four stages at strides 4, 8, 16 and 32; width and number of heads double from stage to stage.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HieraConfig {
-    /// Channels of the first stage.
-    pub embed_dim: usize,
-    /// Attention heads of the first stage.
-    pub num_heads: usize,
-    /// Blocks in each stage.
-    pub stages: Vec<usize>,
-    /// Window side in each stage, in tokens of that stage.
-    pub window_sizes: Vec<usize>,
-    /// Blocks (counted over all stages) that attend globally instead of in windows.
-    pub global_attention_blocks: Vec<usize>,
-    /// Size `[height, width]` of the learned background position embedding, which is resized to
-    /// the token grid with bicubic interpolation.
-    pub background_size: [usize; 2],
-    /// Width of a block's MLP relative to its channels.
-    pub mlp_ratio: f64,
-    /// Stochastic depth of the last block in training; earlier blocks less, linearly.
-    pub drop_path_rate: f64,
-}
-
-impl HieraConfig {
-    fn new(embed_dim: usize, num_heads: usize, stages: [usize; 4], global: &[usize]) -> Self {
-        Self {
-            embed_dim,
-            num_heads,
-            stages: stages.to_vec(),
-            window_sizes: vec![8, 4, 14, 7],
-            global_attention_blocks: global.to_vec(),
-            background_size: [7, 7],
-            mlp_ratio: 4.0,
-            drop_path_rate: 0.0,
-        }
-    }
-
-    /// Channels of each stage, finest first.
-    pub fn stage_dims(&self) -> Vec<usize> {
-        (0..self.stages.len())
-            .map(|i| self.embed_dim << i)
-            .collect()
-    }
 }
 
 /// The feature pyramid neck: a 1×1 convolution per stage, and nearest-neighbour top-down sums.
@@ -336,7 +168,7 @@ pub enum PointerPosition {
 
 impl Sam2Config {
     /// An official network around the given trunk.
-    pub fn new(family: Family, trunk: HieraConfig) -> Self {
+    pub fn new(family: Family, trunk: TrunkConfig) -> Self {
         let newer = family == Family::Sam2_1;
         Self {
             image_size: 1024,
@@ -425,21 +257,10 @@ impl Sam2Config {
     /// # Errors
     /// Names the first field that does not, its value, and what it must satisfy.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let check = |ok: bool, what: String| if ok { Ok(()) } else { Err(ConfigError(what)) };
-        let divides = |name: &str, value: usize, by: usize| {
-            check(
-                by > 0 && value > 0 && value.is_multiple_of(by),
-                format!("{name} is {value}, it must be a positive multiple of {by}"),
-            )
-        };
-        let trunk = &self.trunk;
-        let stages = trunk.stages.len();
         // Beyond this, sizes computed from each other could overflow.
         let sizes = [
             self.image_size,
             self.hidden_dim,
-            trunk.embed_dim,
-            trunk.num_heads,
             self.mask_decoder.num_heads,
             self.mask_decoder.mlp_dim,
             self.memory_attention.num_heads,
@@ -449,64 +270,30 @@ impl Sam2Config {
             self.memory.max_object_pointers,
             self.memory.temporal_stride,
         ];
-        let counts = trunk.stages.iter().chain(&trunk.window_sizes).copied();
-        check(
-            sizes.into_iter().chain(counts).all(|size| size <= MAX_SIZE),
-            format!("no size may exceed {MAX_SIZE}"),
-        )?;
+        check(sizes.into_iter().all(|size| size <= MAX_SIZE), || {
+            format!("no size may exceed {MAX_SIZE}")
+        })?;
         divides("image_size", self.image_size, 32)?;
         divides("hidden_dim", self.hidden_dim, 8)?;
-        check(
-            stages == 4 && trunk.stages.iter().all(|&blocks| blocks > 0),
-            format!(
-                "trunk.stages is {:?}, it must name four stages of one block or more",
-                trunk.stages
-            ),
-        )?;
-        check(
-            trunk.window_sizes.len() == stages && trunk.window_sizes.iter().all(|&w| w > 0),
-            format!(
-                "trunk.window_sizes is {:?}, it must give one window for each of the {stages} stages",
-                trunk.window_sizes
-            ),
-        )?;
-        let depth: usize = trunk.stages.iter().sum();
-        check(
-            trunk
-                .global_attention_blocks
-                .iter()
-                .all(|&block| block < depth),
-            format!(
-                "trunk.global_attention_blocks is {:?}, but there are {depth} blocks, counted from 0",
-                trunk.global_attention_blocks
-            ),
-        )?;
-        check(
-            trunk.window_sizes[..stages - 1].iter().all(|w| w % 2 == 0),
-            format!(
-                "trunk.window_sizes is {:?}, all but the last must be even: a stage's first block pools inside the windows of the stage before",
-                trunk.window_sizes
-            ),
-        )?;
-        divides("trunk.embed_dim", trunk.embed_dim, trunk.num_heads)?;
-        // The window embedding is tiled over the stride-4 grid.
-        divides("image_size / 4", self.image_size / 4, trunk.window_sizes[0])?;
-        check(
-            self.neck.scalp == 1,
+        self.trunk.validate(self.image_size)?;
+        let stages = self.trunk.stage_dims().len();
+        check(self.neck.scalp == 1, || {
             format!(
                 "neck.scalp is {}, only 1 leaves the stride-16 level on top",
                 self.neck.scalp
-            ),
-        )?;
+            )
+        })?;
         check(
             self.neck
                 .top_down_levels
                 .iter()
                 .all(|&level| level < stages),
-            format!(
-                "neck.top_down_levels is {:?}, but there are {stages} levels, counted from 0",
-                self.neck.top_down_levels
-            ),
+            || {
+                format!(
+                    "neck.top_down_levels is {:?}, but there are {stages} levels, counted from 0",
+                    self.neck.top_down_levels
+                )
+            },
         )?;
         divides(
             "prompt_encoder.mask_channels",
@@ -521,8 +308,10 @@ impl Sam2Config {
         )?;
         check(
             decoder.num_multimask_outputs > 0 && decoder.depth > 0 && decoder.iou_head_depth > 0,
-            "mask_decoder.num_multimask_outputs, depth and iou_head_depth must be at least 1"
-                .into(),
+            || {
+                "mask_decoder.num_multimask_outputs, depth and iou_head_depth must be at least 1"
+                    .into()
+            },
         )?;
         // Axial rotary embeddings rotate pairs, half of them by x and half by y.
         divides(
@@ -533,70 +322,55 @@ impl Sam2Config {
         let memory_dim = self.memory_encoder.memory_dim;
         divides("memory_encoder.memory_dim", memory_dim, 4)?;
         divides("hidden_dim", self.hidden_dim, memory_dim)?;
-        check(
-            self.memory_encoder.fuser_kernel % 2 == 1,
+        check(self.memory_encoder.fuser_kernel % 2 == 1, || {
             format!(
                 "memory_encoder.fuser_kernel is {}, it must be odd",
                 self.memory_encoder.fuser_kernel
-            ),
-        )?;
+            )
+        })?;
         check(
             self.memory.num_maskmem >= 1 && self.memory.temporal_stride >= 1,
-            "memory.num_maskmem and memory.temporal_stride must be at least 1".into(),
+            || "memory.num_maskmem and memory.temporal_stride must be at least 1".into(),
         )?;
-        check(
-            self.memory.max_object_pointers >= 2,
+        check(self.memory.max_object_pointers >= 2, || {
             format!(
                 "memory.max_object_pointers is {}, it must be at least 2",
                 self.memory.max_object_pointers
-            ),
-        )?;
+            )
+        })?;
         check(
             self.memory
                 .max_conditioning_frames
                 .is_none_or(|limit| limit >= 2),
-            format!(
-                "memory.max_conditioning_frames is {:?}, a limit must be at least 2",
-                self.memory.max_conditioning_frames
-            ),
+            || {
+                format!(
+                    "memory.max_conditioning_frames is {:?}, a limit must be at least 2",
+                    self.memory.max_conditioning_frames
+                )
+            },
         )
     }
+}
+
+/// An error with a message, unless the condition holds.
+fn check(holds: bool, message: impl FnOnce() -> String) -> Result<(), ConfigError> {
+    if holds {
+        Ok(())
+    } else {
+        Err(ConfigError(message()))
+    }
+}
+
+/// An error unless `value` is a positive multiple of `by`.
+fn divides(name: &str, value: usize, by: usize) -> Result<(), ConfigError> {
+    check(by > 0 && value > 0 && value.is_multiple_of(by), || {
+        format!("{name} is {value}, it must be a positive multiple of {by}")
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_preset_is_valid_and_found_by_its_names() {
-        for preset in Preset::ALL {
-            preset.config().validate().unwrap();
-            assert_eq!(preset.name().parse(), Ok(preset));
-        }
-        for name in [
-            "sam2.1_hiera_tiny",
-            "sam2.1_hiera_t",
-            "facebook/sam2.1-hiera-tiny",
-        ] {
-            assert_eq!(name.parse(), Ok(Preset::ALL[4]), "{name}");
-        }
-        for name in [
-            "sam2_hiera_b+",
-            "facebook/sam2-hiera-base-plus",
-            "sam2_hiera_base_plus",
-        ] {
-            assert_eq!(name.parse(), Ok(Preset::ALL[2]), "{name}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_name_lists_the_known_ones() {
-        let error = "sam3".parse::<Preset>().unwrap_err().to_string();
-        assert!(
-            error.contains("`sam3`") && error.contains("sam2.1-large"),
-            "{error}"
-        );
-    }
 
     #[test]
     fn a_size_that_does_not_fit_is_named_with_its_value() {

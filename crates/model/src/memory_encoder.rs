@@ -108,7 +108,7 @@ impl MaskDownsampler {
         Self {
             convs: layers
                 .clone()
-                .map(|i| Conv2d::new(&p.at(3 * i), [channels(i), channels(i + 1)], 3, 2, 1))
+                .map(|i| Conv2d::new(&p.at(3 * i), [channels(i), channels(i + 1)], 3, 2, [1; 2]))
                 .collect(),
             norms: layers
                 .map(|i| LayerNorm::new(&p.at(3 * i + 1), channels(i + 1), EPSILON))
@@ -148,7 +148,7 @@ struct ConvNextBlock {
 impl ConvNextBlock {
     fn new(p: &Params<'_>, dim: usize, kernel: usize) -> Self {
         Self {
-            depthwise: DepthwiseConv::new(&p.at("dwconv"), dim, kernel),
+            depthwise: DepthwiseConv::new(&p.at("dwconv"), dim, kernel, 1),
             norm: LayerNorm::new(&p.at("norm"), dim, EPSILON),
             expand: Linear::new(&p.at("pwconv1"), dim, 4 * dim),
             contract: Linear::new(&p.at("pwconv2"), 4 * dim, dim),
@@ -158,7 +158,7 @@ impl ConvNextBlock {
 
     /// `[batch, height, width, dim]` → the same shape.
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let mixed = self.depthwise.forward(x.clone());
+        let mixed = self.depthwise.forward_then(x.clone(), Activation::None);
         FeedForward {
             norm: Some(&self.norm),
             first: &self.expand,

@@ -1,7 +1,7 @@
 //! How much arithmetic a frame takes: multiplications and additions of all matrix products and
 //! convolutions, by the reference's order of computation.
 
-use crate::config::Sam2Config;
+use crate::config::{EfficientNetLiteConfig, HieraConfig, Sam2Config, TrunkConfig};
 
 /// Operations (a multiplication and an addition are two) of the stages of one video frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,9 +43,8 @@ fn attention(queries: usize, keys: usize, key_dim: usize, value_dim: usize) -> f
     queries as f64 * keys as f64 * (key_dim + value_dim) as f64
 }
 
-fn encode(config: &Sam2Config) -> f64 {
-    let trunk = &config.trunk;
-    let mut side = config.image_size / 4;
+fn hiera(trunk: &HieraConfig, image_size: usize) -> f64 {
+    let mut side = image_size / 4;
     let mut total = linear(side * side, 3 * 7 * 7, trunk.embed_dim);
     let mut block = 0;
     for (stage, &count) in trunk.stages.iter().enumerate() {
@@ -75,9 +74,36 @@ fn encode(config: &Sam2Config) -> f64 {
             block += 1;
         }
     }
+    total
+}
+
+fn efficientnet_lite(trunk: &EfficientNetLiteConfig, image_size: usize) -> f64 {
+    let mut side = image_size / 2;
+    let mut inputs = trunk.stem;
+    let mut total = linear(side * side, 3 * 3 * 3, inputs);
+    for stage in &trunk.stages {
+        for block in 0..stage.blocks {
+            let hidden = inputs * stage.expansion;
+            if stage.expansion > 1 {
+                total += linear(side * side, inputs, hidden);
+            }
+            side /= if block == 0 { stage.stride } else { 1 };
+            total += linear(side * side, stage.kernel * stage.kernel, hidden)
+                + linear(side * side, hidden, stage.channels);
+            inputs = stage.channels;
+        }
+    }
+    total
+}
+
+fn encode(config: &Sam2Config) -> f64 {
+    let mut total = match &config.trunk {
+        TrunkConfig::Hiera(trunk) => hiera(trunk, config.image_size),
+        TrunkConfig::EfficientNetLite(trunk) => efficientnet_lite(trunk, config.image_size),
+    };
     let dim = config.hidden_dim;
     let level = |level: usize| (config.image_size >> (level + 2)).pow(2);
-    for (i, width) in trunk.stage_dims().into_iter().enumerate() {
+    for (i, width) in config.trunk.stage_dims().into_iter().enumerate() {
         total += linear(level(i), width, dim);
     }
     total + linear(level(0), dim, dim / 8) + linear(level(1), dim, dim / 4)
@@ -160,5 +186,13 @@ mod tests {
             (operations.frame() / 1e9 - 898.0).abs() < 20.0,
             "{operations:?}"
         );
+    }
+
+    #[test]
+    fn lite0_takes_what_the_profiler_counts() {
+        // torch.utils.flop_counter on the package that the weights come from, at 224 pixels:
+        // 385 187 552, less the last convolution's 20 070 400 and the classifier's 1 280 000.
+        let found = efficientnet_lite(&EfficientNetLiteConfig::lite0(), 224);
+        assert_eq!(found as u64, 363_837_152);
     }
 }

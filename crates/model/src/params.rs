@@ -44,7 +44,16 @@ pub struct ParameterName {
 
 enum Origin<'a> {
     Checkpoint(&'a Checkpoint),
-    Random(Box<RefCell<ChaCha8Rng>>),
+    Random(Generator),
+    /// What the checkpoint lacks is drawn.
+    Partial(&'a Checkpoint, Generator),
+}
+
+/// The source of random parameters.
+type Generator = Box<RefCell<ChaCha8Rng>>;
+
+fn seeded(seed: u64) -> Generator {
+    Box::new(RefCell::new(ChaCha8Rng::seed_from_u64(seed)))
 }
 
 #[derive(Default)]
@@ -55,7 +64,7 @@ struct Ledger {
     failure: Option<WeightsError>,
 }
 
-/// A checkpoint or a random generator, and the record of what was taken from it.
+/// A checkpoint, a random generator or both, and the record of what was taken from it.
 pub(crate) struct ParamSource<'a> {
     origin: Origin<'a>,
     compute: Compute,
@@ -70,10 +79,13 @@ impl<'a> ParamSource<'a> {
 
     /// Parameters from PyTorch's default initialisations, drawn from one seeded generator.
     pub(crate) fn random(seed: u64, compute: &Compute) -> Self {
-        Self::new(
-            Origin::Random(Box::new(RefCell::new(ChaCha8Rng::seed_from_u64(seed)))),
-            compute,
-        )
+        Self::new(Origin::Random(seeded(seed)), compute)
+    }
+
+    /// Parameters from a checkpoint of a part of the network; those it lacks as by
+    /// [`Self::random`].
+    pub(crate) fn partial(checkpoint: &'a Checkpoint, seed: u64, compute: &Compute) -> Self {
+        Self::new(Origin::Partial(checkpoint, seeded(seed)), compute)
     }
 
     fn new(origin: Origin<'a>, compute: &Compute) -> Self {
@@ -99,26 +111,24 @@ impl<'a> ParamSource<'a> {
         if let Some(failure) = ledger.failure {
             return Err(failure);
         }
-        if let Origin::Checkpoint(checkpoint) = self.origin {
-            let known: BTreeSet<&str> = ledger.names.iter().map(|p| p.name.as_str()).collect();
-            let unexpected: Vec<String> = checkpoint
-                .names()
-                .filter(|name| !known.contains(name))
-                .map(str::to_owned)
-                .collect();
-            if !(ledger.missing.is_empty()
-                && ledger.wrong_shape.is_empty()
-                && unexpected.is_empty())
-            {
-                return Err(WeightsError::Mismatch {
-                    path: checkpoint.path().to_owned(),
-                    missing: ledger.missing,
-                    unexpected,
-                    wrong_shape: ledger.wrong_shape,
-                });
-            }
+        let (Origin::Checkpoint(checkpoint) | Origin::Partial(checkpoint, _)) = self.origin else {
+            return Ok(ledger.names);
+        };
+        let known: BTreeSet<&str> = ledger.names.iter().map(|p| p.name.as_str()).collect();
+        let unexpected: Vec<String> = checkpoint
+            .names()
+            .filter(|name| !known.contains(name))
+            .map(str::to_owned)
+            .collect();
+        if ledger.missing.is_empty() && ledger.wrong_shape.is_empty() && unexpected.is_empty() {
+            return Ok(ledger.names);
         }
-        Ok(ledger.names)
+        Err(WeightsError::Mismatch {
+            path: checkpoint.path().to_owned(),
+            missing: ledger.missing,
+            unexpected,
+            wrong_shape: ledger.wrong_shape,
+        })
     }
 }
 
@@ -193,7 +203,10 @@ impl Params<'_> {
         let mut ledger = self.source.ledger.borrow_mut();
         match &self.source.origin {
             Origin::Random(rng) => draw(&mut *rng.borrow_mut(), len, init),
-            Origin::Checkpoint(checkpoint) => {
+            Origin::Partial(checkpoint, rng) if checkpoint.get(name).is_none() => {
+                draw(&mut *rng.borrow_mut(), len, init)
+            }
+            Origin::Checkpoint(checkpoint) | Origin::Partial(checkpoint, _) => {
                 match checkpoint.get(name) {
                     None => ledger.missing.push(name.to_owned()),
                     Some(found) if found.shape != shape => ledger.wrong_shape.push(WrongShape {

@@ -146,7 +146,7 @@ impl Sam2 {
             ),
             pointer_position: projects
                 .then(|| Linear::new(&p.at("obj_ptr_tpos_proj"), dim, memory_dim)),
-            mask_downsample: Conv2d::new(&p.at("mask_downsample"), [1, 1], 4, 4, 0),
+            mask_downsample: Conv2d::new(&p.at("mask_downsample"), [1, 1], 4, 4, [0; 2]),
             temporal_positions: p.tensor(
                 "maskmem_tpos_enc",
                 [config.memory.num_maskmem, 1, 1, memory_dim],

@@ -33,6 +33,7 @@ use crate::simulated_user::SimulatedUser;
 use crate::validate::validate;
 use crate::{Divergence, Result, TrainError};
 use clip_step::ClipStep;
+use network::Start;
 
 /// A training run.
 #[derive(Debug)]
@@ -93,10 +94,11 @@ impl Run {
         folder: RunFolder,
         config: TrainConfig,
         compute: Compute,
-        start: network::Start,
+        start: Start,
         checkpoint: Option<(PathBuf, Progress)>,
     ) -> Result<Self> {
         let mut model = start.build(&config, &compute)?;
+        let begins = start.remark(&model)?;
         let inference = start.inference;
         let mut optimizer = Optimizer::new(&config, &model.parameters)?;
         let progress = match checkpoint {
@@ -132,7 +134,10 @@ impl Run {
                 progress.drawn,
                 strict,
             ),
-            remarks: sources.not_held_out.iter().map(remark).collect(),
+            remarks: begins
+                .into_iter()
+                .chain(sources.not_held_out.iter().map(remark))
+                .collect(),
             resumed_at: progress.step,
             folder,
             config,

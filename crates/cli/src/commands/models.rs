@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use masklet::Preset;
+use masklet::Official;
 use masklet::hub::{self, LICENCE};
 use serde::Serialize;
 
@@ -33,7 +33,7 @@ enum Action {
     Fetch {
         /// The model's name.
         #[arg(value_name = "NAME")]
-        model: Preset,
+        model: Official,
         /// Only look into the cache. HF_HUB_OFFLINE=1 does the same.
         #[arg(long)]
         offline: bool,
@@ -80,7 +80,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
 fn list(global: &Global) -> Result<(), Failure> {
     let hub = fetching::hub(false)?;
     let cached = hub.contents().models;
-    let entries = Preset::ALL.map(|preset| {
+    let entries = Official::ALL.map(|preset| {
         let here = cached.iter().find(|model| model.preset == preset);
         Entry {
             name: preset.name(),

@@ -6,7 +6,7 @@ use std::io::stderr;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
-use masklet::{Precision, Preset};
+use masklet::{Official, Precision};
 use masklet_train::config::{SourceOptions, TrainConfig};
 use masklet_train::monitor::{
     Curves, History, METRICS, MetricsFile, Observer, PlainLog, SAMPLES, Samples, TENSORBOARD,
@@ -39,7 +39,7 @@ pub(crate) struct Args {
     /// Official model to start from, such as sam2.1-tiny, taken from the Hugging Face cache or
     /// fetched into it.
     #[arg(long, value_name = "NAME", conflicts_with = "weights")]
-    model: Option<Preset>,
+    model: Option<Official>,
     /// Never fetch a model: it must be in the cache.
     #[arg(long)]
     offline: bool,
@@ -113,15 +113,16 @@ impl Args {
         if !self.data.is_empty() {
             config.data.sources = self.data.iter().map(SourceOptions::new).collect();
         }
-        if let Some(preset) = self.model {
-            config.model.weights = Some(fetching::fetch(preset, self.offline)?);
+        if let Some(official) = self.model {
+            config.model.weights = Some(fetching::fetch(official, self.offline)?);
         }
         if let Some(weights) = &self.weights {
             config.model.weights = Some(weights.clone());
         }
         if config.model.weights.is_some() {
-            // What the file holds is told from its contents.
-            config.model.preset = self.model;
+            // What the file holds is told from its contents, and it holds all.
+            config.model.init = None;
+            config.model.preset = self.model.map(Into::into);
             config.model.config = None;
         }
         config.steps = self.steps.unwrap_or(config.steps);

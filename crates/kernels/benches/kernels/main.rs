@@ -263,11 +263,11 @@ fn attentions(bench: &Bench) {
 
 fn convolutions(bench: &Bench) {
     let shapes = [
-        (1024, 3, 96, 7, 4, 3),
-        (1024, 1, 4, 3, 2, 1),
-        (512, 4, 16, 3, 2, 1),
-        (256, 16, 64, 3, 2, 1),
-        (128, 64, 256, 3, 2, 1),
+        (1024, 3, 96, 7, 4, [3; 2]),
+        (1024, 1, 4, 3, 2, [1; 2]),
+        (512, 4, 16, 3, 2, [1; 2]),
+        (256, 16, 64, 3, 2, [1; 2]),
+        (128, 64, 256, 3, 2, [1; 2]),
     ];
     for (side, inputs, outputs, kernel, stride, padding) in shapes {
         let data = numbers(side * side * inputs, 1);
@@ -299,25 +299,38 @@ fn convolutions(bench: &Bench) {
             });
         }
     }
-    let (data, weight) = (numbers(64 * 64 * 256, 1), numbers(256 * 49, 2));
-    let images = Images {
-        data: &data,
-        batch: 1,
-        height: 64,
-        width: 64,
-        channels: 256,
-    };
-    let conv = DepthwiseConv::pack(&weight, &data[..256], 7);
-    let mut out = vec![0.0; data.len()];
-    let operations = 2.0 * (64 * 64 * 256 * 49) as f64;
-    bench.arithmetic(
-        "conv depthwise 7x7, 64x64x256 F32",
-        Precision::F32,
-        operations,
-        || {
-            depthwise_conv(images, &conv, &mut out);
-        },
-    );
+    // The memory encoder's, then those of a convolutional trunk.
+    for (side, channels, kernel, stride) in [
+        (64, 256, 7, 1),
+        (256, 96, 3, 2),
+        (64, 240, 5, 1),
+        (32, 672, 5, 1),
+    ] {
+        let shape = DepthwiseShape {
+            channels,
+            kernel,
+            stride,
+        };
+        let data = numbers(side * side * channels, 1);
+        let weight = numbers(channels * kernel * kernel, 2);
+        let images = Images {
+            data: &data,
+            batch: 1,
+            height: side,
+            width: side,
+            channels,
+        };
+        let conv = DepthwiseConv::pack(&weight, &data[..channels], shape);
+        let to = shape.output_len(side);
+        let mut out = vec![0.0; to * to * channels];
+        let operations = 2.0 * (out.len() * kernel * kernel) as f64;
+        let name = format!(
+            "conv depthwise {kernel}x{kernel} stride {stride}, {side}x{side}x{channels} F32"
+        );
+        bench.arithmetic(&name, Precision::F32, operations, || {
+            depthwise_conv(images, &conv, Activation::None, &mut out);
+        });
+    }
     for (side, inputs, outputs) in [(64, 256, 64), (128, 64, 32)] {
         let (data, weight) = (
             numbers(side * side * inputs, 1),

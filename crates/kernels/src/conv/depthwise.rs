@@ -2,82 +2,258 @@
 
 use super::Images;
 use crate::cpu;
+use crate::epilogue::{Activation, Function, Gelu, Identity, Relu, Relu6};
 use crate::output::{Out, Shared, Written};
 use crate::simd::{Simd, simd_fn};
 use rayon::prelude::*;
 
-/// A depthwise convolution of stride 1 that keeps the image's size.
+/// The size of a depthwise convolution: a square kernel, and as many zeros around the image as make
+/// `len / stride` positions, rounded up, of `len`.
+///
+/// Where a side is a multiple of the stride, zeros are as TensorFlow's `SAME` puts them: as many
+/// before as after the image, or one more after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DepthwiseShape {
+    /// Channels of the images and of the result.
+    pub channels: usize,
+    /// Side of the kernel; odd.
+    pub kernel: usize,
+    /// Distance between patches; at most the kernel's side.
+    pub stride: usize,
+}
+
+impl DepthwiseShape {
+    /// Positions of the output along a side of `len` positions.
+    pub fn output_len(&self, len: usize) -> usize {
+        len.div_ceil(self.stride)
+    }
+
+    /// Zeros before the first position of a side.
+    pub fn padding(&self) -> usize {
+        (self.kernel - self.stride) / 2
+    }
+
+    pub(crate) fn check(&self, kernel: &str) {
+        let DepthwiseShape {
+            kernel: side,
+            stride,
+            ..
+        } = *self;
+        assert!(
+            side % 2 == 1,
+            "{kernel}: the kernel's side {side} is not odd"
+        );
+        assert!(
+            (1..=side).contains(&stride),
+            "{kernel}: stride {stride} of a kernel of side {side}"
+        );
+    }
+}
+
+/// A depthwise convolution with packed weights.
 #[derive(Clone, Debug)]
 pub struct DepthwiseConv {
-    channels: usize,
-    kernel: usize,
+    shape: DepthwiseShape,
     /// `[kernel, kernel, channels]`.
     weight: Vec<f32>,
     bias: Vec<f32>,
 }
 
 impl DepthwiseConv {
-    /// Packs `weight`, `[channels, 1, kernel, kernel]` as in PyTorch, with an odd kernel, and `bias`,
-    /// `[channels]`.
-    pub fn pack(weight: &[f32], bias: &[f32], kernel: usize) -> Self {
-        let (channels, area) = (bias.len(), kernel * kernel);
-        assert!(
-            kernel % 2 == 1,
-            "DepthwiseConv: the kernel's side {kernel} is not odd"
-        );
-        let wanted = channels * area;
-        assert_eq!(
-            weight.len(),
-            wanted,
-            "DepthwiseConv: {} numbers, not {wanted}",
-            weight.len()
-        );
-        let mut channels_last = vec![0.0; wanted];
+    /// Packs `weight`, `[channels, 1, kernel, kernel]` as in PyTorch, and `bias`, `[channels]`.
+    pub fn pack(weight: &[f32], bias: &[f32], shape: DepthwiseShape) -> Self {
+        shape.check("DepthwiseConv");
+        let (channels, area) = (shape.channels, shape.kernel * shape.kernel);
+        for (name, found, wanted) in [
+            ("weight", weight.len(), channels * area),
+            ("bias", bias.len(), channels),
+        ] {
+            assert_eq!(
+                found, wanted,
+                "DepthwiseConv: {name} has {found} numbers, not {wanted}"
+            );
+        }
+        let mut channels_last = vec![0.0; weight.len()];
         for (index, &value) in weight.iter().enumerate() {
             channels_last[index % area * channels + index / area] = value;
         }
         DepthwiseConv {
-            channels,
-            kernel,
+            shape,
             weight: channels_last,
             bias: bias.to_vec(),
         }
     }
 }
 
-/// `out[batch, height, width, channels] = conv(images) + bias`, zeros around the images.
+/// `out[batch, height', width', channels] = activation(conv(images) + bias)`, zeros around the images.
 pub fn depthwise_conv<'o>(
     images: Images<'_>,
     conv: &DepthwiseConv,
+    activation: Activation,
     out: impl Into<Out<'o>>,
 ) -> Written<'o> {
-    images.check(conv.channels, "depthwise_conv");
+    let shape = conv.shape;
+    images.check(shape.channels, "depthwise_conv");
     let out = out.into();
-    out.expect_len(images.data.len(), "depthwise_conv");
+    let [height, width] = [images.height, images.width].map(|len| shape.output_len(len));
+    out.expect_len(
+        images.batch * height * width * shape.channels,
+        "depthwise_conv",
+    );
     let isa = cpu::path().isa;
     let to: Shared<f32> = out.shared();
-    (0..images.batch * images.height)
-        .into_par_iter()
-        .for_each(|line| {
-            let job = Line {
-                images,
-                conv,
-                batch: line / images.height,
-                y: line % images.height,
-            };
-            // SAFETY: each line of the output is written by one task.
-            unsafe { convolve_line(isa, &job, to.at(line * images.width * images.channels)) };
-        });
+    (0..images.batch * height).into_par_iter().for_each(|line| {
+        let job = Line {
+            rows: Taps::forward(shape, line % height),
+            columns: Taps::forward(shape, 0),
+            source_step: shape.stride,
+            first: 0,
+            step: 1,
+            count: width,
+            activation,
+            ..Line::of(images, line / height, conv)
+        };
+        // SAFETY: each line of the output is written by one task.
+        unsafe { convolve_line(isa, &job, to.at(line * width * shape.channels)) };
+    });
     // SAFETY: every line was written.
     unsafe { out.written() }
 }
 
-/// One line of the output.
+/// The gradient of the images of [`depthwise_conv`] without an activation, for images of `size` (height
+/// and width): `grad` is that of its result, `weight` is `[channels, 1, kernel, kernel]`.
+pub fn depthwise_gradient<'o>(
+    grad: Images<'_>,
+    weight: &[f32],
+    shape: DepthwiseShape,
+    [height, width]: [usize; 2],
+    out: impl Into<Out<'o>>,
+) -> Written<'o> {
+    grad.check(shape.channels, "depthwise_gradient");
+    assert_eq!(
+        [grad.height, grad.width],
+        [height, width].map(|len| shape.output_len(len)),
+        "depthwise_gradient: these are not the gradients of images of {height} x {width}"
+    );
+    let conv = DepthwiseConv::pack(weight, &vec![0.0; shape.channels], shape);
+    let out = out.into();
+    out.expect_len(
+        grad.batch * height * width * shape.channels,
+        "depthwise_gradient",
+    );
+    let isa = cpu::path().isa;
+    let to: Shared<f32> = out.shared();
+    (0..grad.batch * height).into_par_iter().for_each(|line| {
+        // Positions that are met by the same columns of the kernel are computed together.
+        for first in 0..shape.stride.min(width) {
+            let job = Line {
+                rows: Taps::backward(shape, line % height),
+                columns: Taps::backward(shape, first),
+                source_step: 1,
+                first,
+                step: shape.stride,
+                count: (width - first).div_ceil(shape.stride),
+                activation: Activation::None,
+                ..Line::of(grad, line / height, &conv)
+            };
+            // SAFETY: each line of the output is written by one task.
+            unsafe { convolve_line(isa, &job, to.at(line * width * shape.channels)) };
+        }
+    });
+    // SAFETY: every position of every line was written.
+    unsafe { out.written() }
+}
+
+/// The rows, or columns, of a kernel that meet a position of the result: `first`, and every
+/// `step`-th from there. They read the source at `at`, and each next one `onward` from there.
+#[derive(Clone, Copy)]
+struct Taps {
+    first: usize,
+    step: usize,
+    at: isize,
+    onward: isize,
+}
+
+impl Taps {
+    /// Those that meet a position of the convolution's result.
+    fn forward(shape: DepthwiseShape, position: usize) -> Self {
+        Taps {
+            first: 0,
+            step: 1,
+            at: (position * shape.stride) as isize - shape.padding() as isize,
+            onward: 1,
+        }
+    }
+
+    /// Those that met a position of the images, the source being the result's gradient.
+    fn backward(shape: DepthwiseShape, position: usize) -> Self {
+        let padded = position + shape.padding();
+        Taps {
+            first: padded % shape.stride,
+            step: shape.stride,
+            at: (padded / shape.stride) as isize,
+            onward: -1,
+        }
+    }
+
+    #[inline(always)]
+    fn count(&self, kernel: usize) -> usize {
+        kernel.saturating_sub(self.first).div_ceil(self.step)
+    }
+
+    /// The lowest and the highest position that is read.
+    #[inline(always)]
+    fn reach(&self, kernel: usize) -> (isize, isize) {
+        let last = self.at + (self.count(kernel) as isize - 1) * self.onward;
+        (self.at.min(last), self.at.max(last))
+    }
+}
+
+/// Positions of one line of a result.
 struct Line<'a> {
-    images: Images<'a>,
+    /// What is read, `[height, width, channels]`.
+    source: &'a [f32],
+    height: usize,
+    width: usize,
+    channels: usize,
     conv: &'a DepthwiseConv,
-    batch: usize,
-    y: usize,
+    rows: Taps,
+    /// For the first position; each next one reads `source_step` further.
+    columns: Taps,
+    source_step: usize,
+    /// `first`, and every `step`-th from there: `count` of them.
+    first: usize,
+    step: usize,
+    count: usize,
+    activation: Activation,
+}
+
+impl<'a> Line<'a> {
+    /// No position, of one of the images.
+    fn of(images: Images<'a>, item: usize, conv: &'a DepthwiseConv) -> Self {
+        let Images {
+            data,
+            height,
+            width,
+            channels,
+            ..
+        } = images;
+        let len = height * width * channels;
+        Line {
+            source: &data[item * len..][..len],
+            height,
+            width,
+            channels,
+            conv,
+            rows: Taps::forward(conv.shape, 0),
+            columns: Taps::forward(conv.shape, 0),
+            source_step: 1,
+            first: 0,
+            step: 1,
+            count: 0,
+            activation: Activation::None,
+        }
+    }
 }
 
 /// Neighbouring positions computed together, so that a weight is loaded once for all.
@@ -85,7 +261,7 @@ const STRIP: usize = 8;
 
 simd_fn!(
     /// # Safety
-    /// `to` is writable for a line of the images.
+    /// `to` is writable for a line of the result.
     unsafe fn convolve_line = line_kernel(job: &Line, to: *mut f32)
 );
 
@@ -93,68 +269,125 @@ simd_fn!(
 /// As [`convolve_line`].
 #[inline(always)]
 unsafe fn line_kernel<S: Simd>(job: &Line, to: *mut f32) {
-    let (width, radius) = (job.images.width, job.conv.kernel / 2);
-    // SAFETY: strips stay within the line; interior ones have all columns of the kernel inside.
+    // SAFETY: forwarded.
     unsafe {
-        let mut x = 0;
-        while x < width {
-            if x >= radius && x + STRIP + radius <= width {
-                strip::<S, STRIP, false>(job, x, to);
-                x += STRIP;
+        match job.activation {
+            Activation::None => positions::<S, Identity>(job, to),
+            Activation::Relu => positions::<S, Relu>(job, to),
+            Activation::Relu6 => positions::<S, Relu6>(job, to),
+            Activation::Gelu => positions::<S, Gelu>(job, to),
+        }
+    }
+}
+
+/// # Safety
+/// As [`convolve_line`].
+#[inline(always)]
+unsafe fn positions<S: Simd, F: Function>(job: &Line, to: *mut f32) {
+    let (lowest, highest) = job.columns.reach(job.conv.shape.kernel);
+    // Whether all columns under the kernel exist, for `count` positions from the one given on.
+    let inside = |position: usize, count: usize| {
+        let last = position + count - 1;
+        position + count <= job.count
+            && lowest + (position * job.source_step) as isize >= 0
+            && highest + ((last * job.source_step) as isize) < job.width as isize
+    };
+    // SAFETY: strips stay within the line; unless at an edge, so do all columns under the kernel.
+    unsafe {
+        let mut position = 0;
+        while position < job.count {
+            if inside(position, STRIP) {
+                strip::<S, F, STRIP, false>(job, position, to);
+                position += STRIP;
+            } else if inside(position, STRIP / 2) {
+                strip::<S, F, { STRIP / 2 }, false>(job, position, to);
+                position += STRIP / 2;
             } else {
-                strip::<S, 1, true>(job, x, to);
-                x += 1;
+                strip::<S, F, 1, true>(job, position, to);
+                position += 1;
             }
         }
     }
 }
 
-/// `N` positions from `x` on, all channels. `EDGE`: the kernel may reach beyond the line.
+/// `N` positions from `position` on, all channels. `EDGE`: the kernel may reach beyond the line.
 ///
 /// # Safety
 /// The positions exist; unless `EDGE`, so do all columns under the kernel.
 #[inline(always)]
-unsafe fn strip<S: Simd, const N: usize, const EDGE: bool>(job: &Line, x: usize, to: *mut f32) {
-    let Images {
-        data,
+unsafe fn strip<S: Simd, F: Function, const N: usize, const EDGE: bool>(
+    job: &Line,
+    position: usize,
+    to: *mut f32,
+) {
+    let whole = job.channels - job.channels % S::LANES;
+    // SAFETY: forwarded; the channels exist.
+    unsafe {
+        for c in (0..whole).step_by(S::LANES) {
+            some_channels::<S, F, N, EDGE>(job, position, c, S::LANES, to);
+        }
+        if whole < job.channels {
+            some_channels::<S, F, N, EDGE>(job, position, whole, job.channels - whole, to);
+        }
+    }
+}
+
+/// [`strip`] for `count` channels from `c` on.
+///
+/// # Safety
+/// As [`strip`]; the channels exist.
+#[inline(always)]
+unsafe fn some_channels<S: Simd, F: Function, const N: usize, const EDGE: bool>(
+    job: &Line,
+    position: usize,
+    c: usize,
+    count: usize,
+    to: *mut f32,
+) {
+    let Line {
+        source,
         height,
         width,
         channels,
+        rows,
+        columns,
         ..
-    } = job.images;
-    let (kernel, radius) = (job.conv.kernel, job.conv.kernel / 2);
+    } = *job;
+    let kernel = job.conv.shape.kernel;
     let (weight, bias) = (job.conv.weight.as_ptr(), job.conv.bias.as_ptr());
-    for c in (0..channels).step_by(S::LANES) {
-        let count = (channels - c).min(S::LANES);
-        // SAFETY: `count` channels from `c` on are accessed at positions inside the image.
-        unsafe {
-            let mut sums = [load_some::<S>(bias.add(c), count); N];
-            for ky in 0..kernel {
-                let Some(y) = (job.y + ky).checked_sub(radius).filter(|&y| y < height) else {
-                    continue;
-                };
-                let line = data
-                    .as_ptr()
-                    .add((job.batch * height + y) * width * channels + c);
-                for kx in 0..kernel {
-                    let w = load_some::<S>(weight.add((ky * kernel + kx) * channels + c), count);
-                    for (i, sum) in sums.iter_mut().enumerate() {
-                        let column = x + i + kx;
-                        if EDGE && (column < radius || column - radius >= width) {
-                            continue;
-                        }
-                        let at = line.add((column - radius) * channels);
-                        *sum = S::fma(load_some::<S>(at, count), w, *sum);
+    let start = columns.at + (position * job.source_step) as isize;
+    // SAFETY: `count` channels from `c` on are accessed at positions inside the source and the line.
+    unsafe {
+        let mut sums = [load_some::<S>(bias.add(c), count); N];
+        for row in 0..rows.count(kernel) {
+            let y = rows.at + row as isize * rows.onward;
+            if y < 0 || y >= height as isize {
+                continue;
+            }
+            let line = source.as_ptr().add(y as usize * width * channels + c);
+            let filter = (rows.first + row * rows.step) * kernel + columns.first;
+            for column in 0..columns.count(kernel) {
+                let at = weight.add((filter + column * columns.step) * channels + c);
+                let w = load_some::<S>(at, count);
+                let x = start + column as isize * columns.onward;
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    let x = x + (i * job.source_step) as isize;
+                    if EDGE && (x < 0 || x >= width as isize) {
+                        continue;
                     }
+                    let at = line.offset(x * channels as isize);
+                    *sum = S::fma(load_some::<S>(at, count), w, *sum);
                 }
             }
-            for (i, &sum) in sums.iter().enumerate() {
-                let to = to.add((x + i) * channels + c);
-                if count == S::LANES {
-                    S::store(to, sum);
-                } else {
-                    S::store_partial(to, count, sum);
-                }
+        }
+        for (i, &sum) in sums.iter().enumerate() {
+            let place = job.first + (position + i) * job.step;
+            let to = to.add(place * channels + c);
+            let value = F::of::<S>(sum);
+            if count == S::LANES {
+                S::store(to, value);
+            } else {
+                S::store_partial(to, count, value);
             }
         }
     }

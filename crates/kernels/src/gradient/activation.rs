@@ -7,7 +7,8 @@ use crate::math::gelu_slope;
 use crate::output::{Out, Shared, Written};
 use crate::simd::{Simd, simd_fn};
 
-/// `out = dy * activation'(x)`. For ReLU, `x` may be its result as well.
+/// `out = dy * activation'(x)`. For ReLU and ReLU6, `x` may be
+/// their result as well.
 pub fn activation_gradient<'o>(
     x: &[f32],
     dy: &[f32],
@@ -53,6 +54,7 @@ pub(super) unsafe fn scale_by_slope(
         match activation {
             Activation::None => std::ptr::copy(dy, to, len),
             Activation::Relu => relu_gradient(isa, x, dy, len, to),
+            Activation::Relu6 => relu6_gradient(isa, x, dy, len, to),
             Activation::Gelu => gelu_gradient(isa, x, dy, len, to),
         }
     }
@@ -76,6 +78,28 @@ unsafe fn relu_kernel<S: Simd>(x: *const f32, dy: *const f32, len: usize, to: *m
             load!(x),
             zero,
             load!(dy)
+        ))
+    }
+}
+
+simd_fn!(
+    /// # Safety
+    /// All pointers are valid for `len` numbers.
+    unsafe fn relu6_gradient = relu6_kernel(x: *const f32, dy: *const f32, len: usize, to: *mut f32)
+);
+
+/// # Safety
+/// As [`relu6_gradient`].
+#[inline(always)]
+unsafe fn relu6_kernel<S: Simd>(x: *const f32, dy: *const f32, len: usize, to: *mut f32) {
+    let (zero, six) = (S::splat(0.0), S::splat(6.0));
+    // SAFETY: vectors cover exactly `len` numbers.
+    unsafe {
+        for_vectors!(S, len, to, |i, load| S::select_ge(
+            zero,
+            load!(x),
+            zero,
+            S::select_ge(load!(x), six, zero, load!(dy))
         ))
     }
 }

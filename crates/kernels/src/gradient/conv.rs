@@ -109,7 +109,7 @@ impl Job<'_> {
             outputs,
             kernel,
             stride,
-            padding,
+            padding: [padding, _],
         } = self.shape;
         let isa = cpu::path().isa;
         let _session = Session::new(self.weight.engine);

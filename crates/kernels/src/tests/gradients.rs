@@ -1,4 +1,4 @@
-use super::{Numbers, assert_close, erf, on_every_path};
+use super::{ACTIVATIONS, Numbers, assert_close, erf, on_every_path};
 use crate::*;
 
 /// The sum of products, in f64.
@@ -100,14 +100,13 @@ fn slope(x: f64, activation: Activation) -> f64 {
     match activation {
         Activation::None => 1.0,
         Activation::Relu => f64::from(u8::from(x > 0.0)),
+        Activation::Relu6 => f64::from(u8::from(x > 0.0 && x < 6.0)),
         Activation::Gelu => {
             let density = (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt();
             0.5 * (1.0 + erf(x / std::f64::consts::SQRT_2)) + x * density
         }
     }
 }
-
-const ACTIVATIONS: [Activation; 3] = [Activation::None, Activation::Relu, Activation::Gelu];
 
 #[test]
 fn activation_gradients_match_the_derivative() {
@@ -348,8 +347,14 @@ fn images(data: &[f32], [batch, height, width, channels]: [usize; 4]) -> Images<
 #[test]
 fn gradients_of_convolutions_are_their_transpose() {
     on_every_path(|path| {
-        for (case, (kernel, stride, padding)) in
-            [(7, 4, 3), (3, 2, 1), (2, 2, 0)].into_iter().enumerate()
+        for (case, (kernel, stride, padding)) in [
+            (7, 4, [3, 3]),
+            (3, 2, [1, 1]),
+            (3, 2, [0, 1]),
+            (2, 2, [0, 0]),
+        ]
+        .into_iter()
+        .enumerate()
         {
             let mut numbers = Numbers::new(case as u64);
             let shape = ConvShape {
@@ -385,24 +390,41 @@ fn gradients_of_convolutions_are_their_transpose() {
             assert_transposed(forward, inner(&x, &dx), y.len(), &what);
             assert_transposed(forward, inner(&weight, &dw), y.len(), &what);
         }
-        let mut numbers = Numbers::new(17);
-        let shape = [2, 9, 12, 21];
-        let (x, dy) = (
-            numbers.vec(shape.iter().product()),
-            numbers.vec(shape.iter().product()),
-        );
-        let weight = numbers.vec(21 * 49);
-        let conv = DepthwiseConv::pack(&weight, &[0.0; 21], 7);
-        let y = collect(x.len(), |out| depthwise_conv(images(&x, shape), &conv, out));
-        let dx = collect(x.len(), |out| {
-            depthwise_gradient(images(&dy, shape), &weight, 7, out)
-        });
-        let dw = collect(weight.len(), |out| {
-            depthwise_weight_gradient(images(&x, shape), &dy, 7, out)
-        });
-        let what = format!("{path:?} depthwise");
-        assert_transposed(inner(&y, &dy), inner(&x, &dx), y.len(), &what);
-        assert_transposed(inner(&y, &dy), inner(&weight, &dw), y.len(), &what);
+        for (kernel, stride, height, width) in [
+            (7, 1, 9, 12),
+            (3, 1, 5, 30),
+            (3, 2, 10, 38),
+            (5, 2, 12, 26),
+            (5, 2, 7, 9),
+            (9, 1, 4, 11),
+        ] {
+            let mut numbers = Numbers::new(17);
+            let shape = DepthwiseShape {
+                channels: 21,
+                kernel,
+                stride,
+            };
+            let from = [2, height, width, 21];
+            let to = [2, shape.output_len(height), shape.output_len(width), 21];
+            let (x, dy) = (
+                numbers.vec(from.iter().product()),
+                numbers.vec(to.iter().product()),
+            );
+            let weight = numbers.vec(21 * kernel * kernel);
+            let conv = DepthwiseConv::pack(&weight, &[0.0; 21], shape);
+            let y = collect(dy.len(), |out| {
+                depthwise_conv(images(&x, from), &conv, Activation::None, out)
+            });
+            let dx = collect(x.len(), |out| {
+                depthwise_gradient(images(&dy, to), &weight, shape, [height, width], out)
+            });
+            let dw = collect(weight.len(), |out| {
+                depthwise_weight_gradient(images(&x, from), shape, &dy, out)
+            });
+            let what = format!("{path:?} {shape:?}");
+            assert_transposed(inner(&y, &dy), inner(&x, &dx), y.len(), &what);
+            assert_transposed(inner(&y, &dy), inner(&weight, &dw), y.len(), &what);
+        }
     });
 }
 

@@ -1,4 +1,4 @@
-use super::{Numbers, assert_close, on_every_path};
+use super::{ACTIVATIONS, Numbers, apply, assert_close, on_every_path};
 use crate::*;
 
 /// Channels-last image access with zeros outside.
@@ -13,13 +13,14 @@ fn at(images: &Images, b: usize, y: isize, x: isize, c: usize) -> f64 {
 #[test]
 fn convolutions_match_the_reference() {
     let shapes = [
-        (3, 96, 7, 4, 3, 30, 37),
-        (1, 4, 3, 2, 1, 16, 17),
-        (4, 16, 3, 2, 1, 9, 8),
-        (16, 33, 2, 2, 0, 10, 6),
-        (1, 1, 4, 4, 0, 12, 16),
-        (5, 7, 1, 1, 0, 6, 5),
-        (2, 3, 5, 1, 2, 3, 2),
+        (3, 96, 7, 4, [3, 3], 30, 37),
+        (1, 4, 3, 2, [1, 1], 16, 17),
+        (4, 16, 3, 2, [1, 1], 9, 8),
+        (3, 32, 3, 2, [0, 1], 16, 18),
+        (16, 33, 2, 2, [0, 0], 10, 6),
+        (1, 1, 4, 4, [0, 0], 12, 16),
+        (5, 7, 1, 1, [0, 0], 6, 5),
+        (2, 3, 5, 1, [2, 2], 3, 2),
     ];
     on_every_path(|path| {
         for (inputs, outputs, kernel, stride, padding, height, width) in shapes {
@@ -50,8 +51,8 @@ fn convolutions_match_the_reference() {
                     for i in 0..inputs {
                         for p in 0..kernel * kernel {
                             let (ky, kx) = (p / kernel, p % kernel);
-                            let iy = (y * stride + ky) as isize - padding as isize;
-                            let ix = (x * stride + kx) as isize - padding as isize;
+                            let iy = (y * stride + ky) as isize - padding[0] as isize;
+                            let ix = (x * stride + kx) as isize - padding[0] as isize;
                             let w = weight[(o * inputs + i) * kernel * kernel + p];
                             sum += f64::from(w) * at(&images, b, iy, ix, i);
                         }
@@ -73,8 +74,18 @@ fn convolutions_match_the_reference() {
 
 #[test]
 fn depthwise_convolution_matches_the_reference() {
+    let shapes = [
+        // Sides of the images, channels, kernel, stride, zeros before the image.
+        (9, 25, 40, 7, 1, 3),
+        (3, 2, 5, 7, 1, 3),
+        (6, 30, 64, 3, 1, 1),
+        (12, 26, 40, 3, 2, 0),
+        (8, 40, 19, 5, 2, 1),
+        (7, 23, 16, 3, 2, 0),
+        (2, 2, 3, 5, 2, 1),
+    ];
     on_every_path(|path| {
-        for (height, width, channels, kernel) in [(9, 25, 40, 7), (3, 2, 5, 7), (6, 30, 64, 3)] {
+        for (height, width, channels, kernel, stride, padding) in shapes {
             let mut numbers = Numbers::new(channels as u64);
             let data = numbers.vec(2 * height * width * channels);
             let images = Images {
@@ -86,28 +97,35 @@ fn depthwise_convolution_matches_the_reference() {
             };
             let weight = numbers.vec(channels * kernel * kernel);
             let bias = numbers.vec(channels);
-            let radius = (kernel / 2) as isize;
+            let (oh, ow) = (height.div_ceil(stride), width.div_ceil(stride));
             let mut expected = Vec::new();
-            for index in 0..2 * height * width {
-                let (b, y, x) = (
-                    index / (height * width),
-                    index / width % height,
-                    index % width,
-                );
+            for index in 0..2 * oh * ow {
+                let (b, y, x) = (index / (oh * ow), index / ow % oh, index % ow);
                 for c in 0..channels {
                     let mut sum = f64::from(bias[c]);
                     for p in 0..kernel * kernel {
-                        let iy = (y + p / kernel) as isize - radius;
-                        let ix = (x + p % kernel) as isize - radius;
+                        let iy = (y * stride + p / kernel) as isize - padding;
+                        let ix = (x * stride + p % kernel) as isize - padding;
                         let w = f64::from(weight[c * kernel * kernel + p]);
                         sum += w * at(&images, b, iy, ix, c);
                     }
                     expected.push(sum);
                 }
             }
-            let conv = DepthwiseConv::pack(&weight, &bias, kernel);
-            let out = collect(expected.len(), |out| depthwise_conv(images, &conv, out));
-            assert_close(&out, &expected, 1e-5, &format!("{path:?} {kernel}"));
+            let shape = DepthwiseShape {
+                channels,
+                kernel,
+                stride,
+            };
+            let conv = DepthwiseConv::pack(&weight, &bias, shape);
+            for activation in ACTIVATIONS {
+                let out = collect(expected.len(), |out| {
+                    depthwise_conv(images, &conv, activation, out)
+                });
+                let expected: Vec<f64> = expected.iter().map(|&v| apply(activation, v)).collect();
+                let what = format!("{path:?} {shape:?} {activation:?}");
+                assert_close(&out, &expected, 1e-5, &what);
+            }
         }
     });
 }

@@ -1,4 +1,4 @@
-use super::{Numbers, assert_close, bf16, erf, on_every_path};
+use super::{ACTIVATIONS, Numbers, apply, assert_close, bf16, on_every_path};
 use crate::*;
 
 /// What the product of one epilogue should be.
@@ -10,11 +10,7 @@ fn reference(a: &[f32], b: &[f32], n: usize, k: usize, e: &Epilogue, bf: bool) -
         for j in 0..n {
             let mut v: f64 = (0..k).map(|p| of(a[i * k + p]) * of(b[j * k + p])).sum();
             v += e.bias.map_or(0.0, |b| f64::from(b[j]));
-            v = match e.activation {
-                Activation::None => v,
-                Activation::Relu => v.max(0.0),
-                Activation::Gelu => v * 0.5 * (1.0 + erf(v * std::f64::consts::FRAC_1_SQRT_2)),
-            };
+            v = apply(e.activation, v);
             v *= e.scale.map_or(1.0, |s| f64::from(s[j]));
             v += e.residual.map_or(0.0, |r| f64::from(r[i * n + j]));
             out.push(v);
@@ -59,7 +55,7 @@ fn products_with_any_epilogue_match_the_reference() {
             let residual = numbers.vec(m * n);
             let epilogue = Epilogue {
                 bias: (case % 2 == 0).then_some(&bias),
-                activation: [Activation::None, Activation::Relu, Activation::Gelu][case % 3],
+                activation: ACTIVATIONS[case / 3 % 4],
                 scale: (case % 4 == 1).then_some(&scale),
                 residual: (case % 3 != 2).then_some(&residual),
             };
@@ -114,7 +110,7 @@ fn nan_and_infinity_stay_in_their_row() {
         a[3 * k + 7] = f32::NAN;
         a[20 * k] = f32::INFINITY;
         let b: Vec<f32> = numbers.vec(n * k).iter().map(|x| x.abs() + 0.1).collect();
-        for activation in [Activation::None, Activation::Relu, Activation::Gelu] {
+        for activation in ACTIVATIONS {
             for precision in [Precision::F32, Precision::Bf16] {
                 let weight = PackedMatrix::pack(&b, n, k, precision);
                 let epilogue = Epilogue {

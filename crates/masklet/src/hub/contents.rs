@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use masklet_model::config::Preset;
+use masklet_model::config::Official;
 
 use super::staging::Staging;
 use super::{Hub, repository};
@@ -21,7 +21,7 @@ pub struct CacheContents {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CachedModel {
     /// Which one.
-    pub preset: Preset,
+    pub preset: Official,
     /// Its checkpoint.
     pub file: PathBuf,
     /// The checkpoint's size.
@@ -32,7 +32,7 @@ pub struct CachedModel {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartialDownload {
     /// Of which model's repository.
-    pub preset: Preset,
+    pub preset: Official,
     /// What there is.
     pub file: PathBuf,
     /// Its size so far.
@@ -42,7 +42,7 @@ pub struct PartialDownload {
 impl Hub {
     /// The official models that are in the cache, whole or in part. Nothing is requested.
     pub fn contents(&self) -> CacheContents {
-        let models = Preset::ALL.into_iter().filter_map(|preset| {
+        let models = Official::ALL.into_iter().filter_map(|preset| {
             let file = self.find(preset)?;
             let bytes = fs::metadata(&file).ok()?.len();
             Some(CachedModel {
@@ -51,7 +51,7 @@ impl Hub {
                 bytes,
             })
         });
-        let incomplete = Preset::ALL.into_iter().flat_map(|preset| {
+        let incomplete = Official::ALL.into_iter().flat_map(|preset| {
             let staged = Staging::of(self, preset).cache().model(repository(preset));
             // Ours, and where Python's library keeps its own.
             let folders = [staged.blob_path(""), self.cached(preset).blob_path("")];

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use masklet_model::config::Preset;
+use masklet_model::config::Official;
 use thiserror::Error;
 
 /// Why a model cannot be had by its name.
@@ -34,7 +34,7 @@ pub enum HubError {
     )]
     Offline {
         /// The model.
-        model: Preset,
+        model: Official,
         /// The cache folder.
         cache: PathBuf,
     },

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use hf_hub::Cache;
-use masklet_model::config::Preset;
+use masklet_model::config::Official;
 
 use super::{Hub, HubError};
 
@@ -25,7 +25,7 @@ pub(super) struct Lock {
 }
 
 impl Staging {
-    pub(super) fn of(hub: &Hub, preset: Preset) -> Self {
+    pub(super) fn of(hub: &Hub, preset: Official) -> Self {
         Self {
             folder: hub.folder(preset).join("incomplete"),
         }

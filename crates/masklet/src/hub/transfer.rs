@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hf_hub::api::Progress;
 use hf_hub::api::sync::{ApiBuilder, ApiError, Metadata};
-use masklet_model::config::Preset;
+use masklet_model::config::Official;
 
 use super::staging::Staging;
 use super::{FetchEvent, Hub, HubError, file_name, repository};
@@ -37,7 +37,7 @@ pub(super) struct Arrival {
 /// Downloads a model's checkpoint into `staging`. The caller holds its lock.
 pub(super) fn transfer(
     hub: &Hub,
-    preset: Preset,
+    preset: Official,
     staging: &Staging,
     on_event: &mut impl FnMut(FetchEvent),
 ) -> Result<Arrival, HubError> {
@@ -119,7 +119,7 @@ fn watched(
 /// One connection's worth of download.
 struct Attempt {
     hub: Hub,
-    preset: Preset,
+    preset: Official,
     staging: Staging,
 }
 

@@ -63,7 +63,7 @@ impl Hiera {
             stage_ends.push(blocks.len() - 1);
         }
         Self {
-            patch_embed: Conv2d::new(&p.at("patch_embed").at("proj"), [3, width], 7, 4, 3),
+            patch_embed: Conv2d::new(&p.at("patch_embed").at("proj"), [3, width], 7, 4, [3; 2]),
             pos_embed: p.tensor(
                 "pos_embed",
                 [1, width, background_height, background_width],
@@ -93,7 +93,7 @@ impl Hiera {
     pub(crate) fn embed(&self, pixels: Tensor<4>) -> Tensor<4> {
         let [_, height, width, _] = pixels.dims();
         let positions = self.positions(height / 4, width / 4);
-        self.patch_embed.forward_plus(pixels, Some(&positions))
+        self.patch_embed.forward_plus(pixels, &positions)
     }
 
     /// `[1, height, width, embed_dim]`.

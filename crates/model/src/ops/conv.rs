@@ -4,8 +4,11 @@ mod gradient;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, module::conv2d, ops::ConvOptions};
-use masklet_kernels::{ConvShape, Epilogue, Precision, conv_transpose_2x2, depthwise_conv};
+use masklet_kernels::{
+    ConvShape, DepthwiseShape, Epilogue, Precision, conv_transpose_2x2, depthwise_conv,
+};
 
+use super::Activation;
 use super::cpu::{CpuView, Derived, written};
 use super::sample::images;
 use crate::params::{Init, Params};
@@ -23,13 +26,13 @@ pub(crate) struct Conv2d {
 }
 
 impl Conv2d {
-    /// `kernel`×`kernel`, moved by `stride`, zero-padded by `padding` on each side.
+    /// `kernel`×`kernel`, moved by `stride`, with `padding` zeros before and after each side.
     pub(crate) fn new(
         p: &Params<'_>,
         [inputs, outputs]: [usize; 2],
         kernel: usize,
         stride: usize,
-        padding: usize,
+        padding: [usize; 2],
     ) -> Self {
         let init = Init::FanIn(inputs * kernel * kernel);
         Self {
@@ -49,31 +52,40 @@ impl Conv2d {
 
     /// `[batch, height, width, in]` → `[batch, height', width', out]`.
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.forward_plus(x, None)
+        self.forward_then(x, Activation::None)
+    }
+
+    /// [`Self::forward`] followed by an activation.
+    pub(crate) fn forward_then(&self, x: Tensor<4>, activation: Activation) -> Tensor<4> {
+        self.forward_fast(&x, activation, None)
+            .unwrap_or_else(|| activation.apply(self.forward_composed(x)))
     }
 
     /// [`Self::forward`], plus `added` `[1, height', width', out]`.
-    pub(crate) fn forward_plus(&self, x: Tensor<4>, added: Option<&Tensor<4>>) -> Tensor<4> {
-        self.forward_fast(&x, added)
-            .unwrap_or_else(|| self.forward_composed(x, added))
+    pub(crate) fn forward_plus(&self, x: Tensor<4>, added: &Tensor<4>) -> Tensor<4> {
+        self.forward_fast(&x, Activation::None, Some(added))
+            .unwrap_or_else(|| self.forward_composed(x) + added.clone())
     }
 
-    fn forward_composed(&self, x: Tensor<4>, added: Option<&Tensor<4>>) -> Tensor<4> {
-        let ConvShape {
-            stride, padding, ..
-        } = self.shape;
-        let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
-        let y = match self.record(&x) {
-            Some(y) => y,
-            None => convolve(x, &self.weight, &self.bias, options),
-        };
-        match added {
-            Some(added) => y + added.clone(),
-            None => y,
+    fn forward_composed(&self, x: Tensor<4>) -> Tensor<4> {
+        if let Some(y) = self.record(&x) {
+            return y;
         }
+        let ConvShape {
+            stride,
+            padding: [before, after],
+            ..
+        } = self.shape;
+        let padding = [(before, after); 2];
+        convolve(x, &self.weight, &self.bias, stride, padding, 1)
     }
 
-    fn forward_fast(&self, x: &Tensor<4>, added: Option<&Tensor<4>>) -> Option<Tensor<4>> {
+    fn forward_fast(
+        &self,
+        x: &Tensor<4>,
+        activation: Activation,
+        added: Option<&Tensor<4>>,
+    ) -> Option<Tensor<4>> {
         let (weight, bias) = (self.weight.val(), self.bias.val());
         let (weight, bias, view) = (CpuView::of(&weight)?, CpuView::of(&bias)?, CpuView::of(x)?);
         let [batch, height, width, _] = x.dims();
@@ -89,6 +101,7 @@ impl Conv2d {
             .get(|| masklet_kernels::Conv2d::pack(weight.values(), shape, self.precision));
         let epilogue = Epilogue {
             bias: Some(bias.values()),
+            activation: activation.kernel(),
             residual: added.as_ref().map(CpuView::values),
             ..Epilogue::default()
         };
@@ -104,56 +117,86 @@ impl Conv2d {
     }
 }
 
-/// A convolution of each channel with a kernel of its own, stride 1, size kept; `weight` is
-/// `[channels, 1, k, k]`.
+/// A convolution of each channel with a kernel of its own; `weight` is `[channels, 1, k, k]`. A side
+/// of `len` positions becomes one of `len / stride`, rounded up.
 #[derive(Module, Debug)]
 pub(crate) struct DepthwiseConv {
     weight: Param<Tensor<4>>,
     bias: Param<Tensor<1>>,
+    #[module(skip)]
+    shape: DepthwiseShape,
     packed: Derived<masklet_kernels::DepthwiseConv>,
 }
 
 impl DepthwiseConv {
-    /// With an odd `kernel`.
-    pub(crate) fn new(p: &Params<'_>, channels: usize, kernel: usize) -> Self {
+    /// With an odd `kernel`, moved by `stride`.
+    pub(crate) fn new(p: &Params<'_>, channels: usize, kernel: usize, stride: usize) -> Self {
         let init = Init::FanIn(kernel * kernel);
         Self {
             weight: p.tensor("weight", [channels, 1, kernel, kernel], init),
             bias: p.tensor("bias", [channels], init),
+            shape: DepthwiseShape {
+                channels,
+                kernel,
+                stride,
+            },
             packed: Derived::default(),
         }
     }
 
-    /// `[batch, height, width, channels]` → the same shape.
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let [channels, _, kernel, _] = self.weight.dims();
+    /// `[batch, height, width, channels]` → `[batch, height', width', channels]`, followed by an
+    /// activation.
+    pub(crate) fn forward_then(&self, x: Tensor<4>, activation: Activation) -> Tensor<4> {
+        let shape = self.shape;
         let (weight, bias) = (self.weight.val(), self.bias.val());
         if let (Some(weight), Some(bias), Some(view)) =
             (CpuView::of(&weight), CpuView::of(&bias), CpuView::of(&x))
         {
             let packed = self.packed.get(|| {
-                masklet_kernels::DepthwiseConv::pack(weight.values(), bias.values(), kernel)
+                masklet_kernels::DepthwiseConv::pack(weight.values(), bias.values(), shape)
             });
-            return written(x.dims(), &x.device(), |out| {
-                depthwise_conv(images(&view, x.dims()), packed, out)
+            return written(self.result_shape(&x), &x.device(), |out| {
+                let images = images(&view, x.dims());
+                depthwise_conv(images, packed, activation.kernel(), out)
             });
         }
-        if let Some(y) = self.record(&x) {
+        if let Some(y) = self.record(&x, activation) {
             return y;
         }
-        let options = ConvOptions::new([1, 1], [kernel / 2; 2], [1, 1], channels);
-        convolve(x, &self.weight, &self.bias, options)
+        let [_, height, width, channels] = x.dims();
+        let padding = [height, width].map(|len| {
+            let before = shape.padding();
+            let covered = (shape.output_len(len) - 1) * shape.stride + shape.kernel;
+            (before, covered.saturating_sub(len + before))
+        });
+        let (weight, bias) = (&self.weight, &self.bias);
+        activation.apply(convolve(x, weight, bias, shape.stride, padding, channels))
+    }
+
+    fn result_shape(&self, x: &Tensor<4>) -> [usize; 4] {
+        let [batch, height, width, channels] = x.dims();
+        let [height, width] = [height, width].map(|len| self.shape.output_len(len));
+        [batch, height, width, channels]
     }
 }
 
-/// Burn's convolution, which is channels-first, on a channels-last map.
+/// Burn's convolution, which is channels-first, on a channels-last map with zeros before and after
+/// its height and width.
 fn convolve(
     x: Tensor<4>,
     weight: &Param<Tensor<4>>,
     bias: &Param<Tensor<1>>,
-    options: ConvOptions<2>,
+    stride: usize,
+    padding: [(usize, usize); 2],
+    groups: usize,
 ) -> Tensor<4> {
     let x = x.permute([0, 3, 1, 2]);
+    let (x, padding) = match padding {
+        [(top, bottom), (left, right)] if top == bottom && left == right => (x, [top, left]),
+        // Burn's own padding is the same before and after.
+        _ => (x.pad(padding, 0.0), [0; 2]),
+    };
+    let options = ConvOptions::new([stride; 2], padding, [1, 1], groups);
     conv2d(x, weight.val(), Some(bias.val()), options).permute([0, 2, 3, 1])
 }
 

@@ -98,6 +98,7 @@ fn activations() -> impl Strategy<Value = Activation> {
     prop_oneof![
         Just(Activation::None),
         Just(Activation::Relu),
+        Just(Activation::Relu6),
         Just(Activation::Gelu)
     ]
 }
@@ -192,18 +193,26 @@ proptest! {
     fn convolutions(
         height in 4usize..50, width in 4usize..20, inputs in 1usize..20, outputs in 1usize..40,
         (kernel, stride, padding) in
-            prop_oneof![Just((7, 4, 3)), Just((3, 2, 1)), Just((2, 2, 0)), Just((4, 4, 0))],
+            prop_oneof![
+                Just((7, 4, [3, 3])), Just((3, 2, [1, 1])), Just((3, 2, [0, 1])),
+                Just((2, 2, [0, 0])), Just((4, 4, [0, 0])),
+            ],
+        (side, step) in prop_oneof![Just((7, 1)), Just((3, 1)), Just((3, 2)), Just((5, 2))],
+        then in activations(),
     ) {
         let conv = module(|p| Conv2d::new(p, [inputs, outputs], kernel, stride, padding));
         let x = input([2, height, width, inputs]);
         let with = |module: &[Vec<f32>], g: &Gradients| [&[of(&x, g)], module].concat();
-        agree(|| conv.forward(x.clone()), |g| with(&of_module(&conv, g), g));
+        agree(|| conv.forward_then(x.clone(), then), |g| with(&of_module(&conv, g), g));
         let [_, h, w, c] = conv.forward(x.clone()).dims();
         let added = input([1, h, w, c]);
-        agree(|| conv.forward_plus(x.clone(), Some(&added)), |g| vec![of(&x, g), of(&added, g)]);
+        agree(|| conv.forward_plus(x.clone(), &added), |g| vec![of(&x, g), of(&added, g)]);
 
-        let depthwise = module(|p| DepthwiseConv::new(p, inputs, 7));
-        agree(|| depthwise.forward(x.clone()), |g| with(&of_module(&depthwise, g), g));
+        let depthwise = module(|p| DepthwiseConv::new(p, inputs, side, step));
+        agree(
+            || depthwise.forward_then(x.clone(), then),
+            |g| with(&of_module(&depthwise, g), g),
+        );
 
         let transposed = module(|p| ConvTranspose2x2::new(p, inputs, outputs));
         let skip = input([1, 2 * height, 2 * width, outputs]);

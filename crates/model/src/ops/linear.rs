@@ -9,6 +9,7 @@ use masklet_kernels::{Epilogue, PackedMatrix, Precision, Rows, matmul, matmul_ad
 use super::LayerNorm;
 use super::cpu::{CpuView, Derived, take, tensor, written};
 use crate::params::{Init, Params};
+pub(super) use gradient::slope;
 
 /// What follows a linear layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub(crate) enum Activation {
     None,
     /// max(x, 0).
     Relu,
+    /// min(max(x, 0), 6).
+    Relu6,
     /// The exact GELU, with the error function.
     Gelu,
 }
@@ -36,6 +39,7 @@ impl Activation {
         match self {
             Self::None => x,
             Self::Relu => activation::relu(x),
+            Self::Relu6 => x.clamp(0.0, 6.0),
             Self::Gelu => activation::gelu(x),
         }
     }
@@ -44,6 +48,7 @@ impl Activation {
         match self {
             Self::None => masklet_kernels::Activation::None,
             Self::Relu => masklet_kernels::Activation::Relu,
+            Self::Relu6 => masklet_kernels::Activation::Relu6,
             Self::Gelu => masklet_kernels::Activation::Gelu,
         }
     }

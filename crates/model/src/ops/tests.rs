@@ -45,6 +45,7 @@ fn activations() -> impl Strategy<Value = Activation> {
     prop_oneof![
         Just(Activation::None),
         Just(Activation::Relu),
+        Just(Activation::Relu6),
         Just(Activation::Gelu)
     ]
 }
@@ -168,16 +169,21 @@ proptest! {
     fn convolutions(
         height in 4usize..20, width in 4usize..20, inputs in 1usize..20, outputs in 1usize..40,
         (kernel, stride, padding) in
-            prop_oneof![Just((7, 4, 3)), Just((3, 2, 1)), Just((2, 2, 0)), Just((4, 4, 0))],
+            prop_oneof![
+                Just((7, 4, [3, 3])), Just((3, 2, [1, 1])), Just((3, 2, [0, 1])),
+                Just((2, 2, [0, 0])), Just((4, 4, [0, 0])),
+            ],
+        (side, step) in prop_oneof![Just((7, 1)), Just((3, 1)), Just((3, 2)), Just((5, 2))],
+        then in activations(),
     ) {
         let conv = module(Precision::F32, |p| Conv2d::new(p, [inputs, outputs], kernel, stride, padding));
         let x = random([1, height, width, inputs]);
-        agree(F32_TOLERANCE, || conv.forward(x.clone()));
+        agree(F32_TOLERANCE, || conv.forward_then(x.clone(), then));
         let added = random(conv.forward(x.clone()).dims());
-        agree(F32_TOLERANCE, || conv.forward_plus(x.clone(), Some(&added)));
+        agree(F32_TOLERANCE, || conv.forward_plus(x.clone(), &added));
 
-        let depthwise = module(Precision::F32, |p| DepthwiseConv::new(p, inputs, 7));
-        agree(F32_TOLERANCE, || depthwise.forward(x.clone()));
+        let depthwise = module(Precision::F32, |p| DepthwiseConv::new(p, inputs, side, step));
+        agree(F32_TOLERANCE, || depthwise.forward_then(x.clone(), then));
 
         let transposed = module(Precision::F32, |p| ConvTranspose2x2::new(p, inputs, outputs));
         let skip = random([1, 2 * height, 2 * width, outputs]);

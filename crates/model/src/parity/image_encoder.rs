@@ -1,13 +1,17 @@
 //! Patch embedding, stages, neck levels and projected features.
 
 use super::reference::{Reference, every};
+use crate::image_encoder::Trunk;
 
 pub(super) fn compare(r: &Reference) {
     let encoder = &r.network.image_encoder;
-    let embedded = encoder.trunk.embed(r.pixels());
+    let Trunk::Hiera(trunk) = &encoder.trunk else {
+        panic!("the official models have a Hiera");
+    };
+    let embedded = trunk.embed(r.pixels());
     r.check("trunk/embedded_every_2nd", every(embedded, 2));
 
-    let stages = encoder.trunk.forward(r.pixels());
+    let stages = trunk.forward(r.pixels());
     r.check("trunk/stage_0_every_2nd", every(stages[0].clone(), 2));
     for (i, stage) in stages.iter().enumerate().skip(1) {
         r.check(&format!("trunk/stage_{i}"), stage.clone());

@@ -3,6 +3,7 @@
 //! `fixtures/README.md` says what each tensor of `components.safetensors` is. A component's file
 //! here computes its tensors from the fixture's inputs and hands them to [`Reference::check`].
 
+mod efficientnet;
 mod heads;
 mod image_encoder;
 mod mask_decoder;

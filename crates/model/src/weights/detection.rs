@@ -3,19 +3,19 @@
 use std::fmt;
 
 use super::{CONFIG_KEY, Checkpoint, WeightsError};
-use crate::config::{Family, PointerPosition, Preset, Sam2Config};
+use crate::config::{Family, Official, PointerPosition, Preset, Sam2Config};
 
 /// The model in a checkpoint.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Detected {
     /// Its configuration.
     pub config: Sam2Config,
-    /// The official model with that configuration; `None` for a custom one.
+    /// The model with that configuration; `None` for a custom one.
     pub preset: Option<Preset>,
 }
 
 impl Detected {
-    /// The official model's name, or `custom`.
+    /// The model's name, or `custom`.
     pub fn name(&self) -> &'static str {
         self.preset.map_or("custom", Preset::name)
     }
@@ -43,13 +43,13 @@ pub fn detect(checkpoint: &Checkpoint) -> Result<Detected, WeightsError> {
         seen,
     };
     let seen = Seen::in_checkpoint(checkpoint).ok_or_else(|| unknown(strange(checkpoint)))?;
-    Preset::ALL
+    Official::ALL
         .into_iter()
-        .map(|preset| Detected {
-            config: preset.config(),
-            preset: Some(preset),
+        .find(|&known| Seen::in_official(known).as_ref() == Some(&seen))
+        .map(|known| Detected {
+            config: known.config(),
+            preset: Some(known.into()),
         })
-        .find(|known| Seen::in_config(&known.config).as_ref() == Some(&seen))
         .ok_or_else(|| unknown(seen.to_string()))
 }
 
@@ -151,12 +151,13 @@ impl Seen {
         })
     }
 
-    fn in_config(config: &Sam2Config) -> Option<Self> {
+    fn in_official(model: Official) -> Option<Self> {
+        let (trunk, config) = (model.trunk(), model.config());
         Some(Self {
-            embed_dim: config.trunk.embed_dim,
-            stages: config.trunk.stages.clone(),
-            background: config.trunk.background_size,
-            window: *config.trunk.window_sizes.first()?,
+            embed_dim: trunk.embed_dim,
+            background: trunk.background_size,
+            window: *trunk.window_sizes.first()?,
+            stages: trunk.stages,
             hidden_dim: config.hidden_dim,
             memory_dim: config.memory_encoder.memory_dim,
             num_maskmem: config.memory.num_maskmem,

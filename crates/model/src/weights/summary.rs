@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{Checkpoint, Dtype, Format, detect};
-use crate::config::{Family, PointerPosition};
+use crate::config::{Family, PointerPosition, Preset};
 
 /// A checkpoint at a glance.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -58,7 +58,10 @@ impl Summary {
             file_size: checkpoint.file_size(),
             model: detected.as_ref().ok().map(|d| d.name().to_owned()),
             family: detected.as_ref().ok().map(|d| {
-                let family = d.preset.map(|preset| preset.family);
+                let family = d
+                    .preset
+                    .and_then(Preset::official)
+                    .map(|model| model.family);
                 let projected =
                     d.config.memory.pointer_position == PointerPosition::SignedProjected;
                 match family {

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use masklet_model::config::{Family, Preset};
+use masklet_model::config::{Family, Official, Preset};
 use masklet_model::weights::{Checkpoint, Summary, WeightsError, check_model_name, detect};
 use serde_json::{Map, Value, json};
 
@@ -49,11 +49,11 @@ fn message(error: &WeightsError, parts: &[&str]) {
 #[test]
 fn each_official_model_is_recognised() {
     let all = official();
-    assert_eq!(all.len(), Preset::ALL.len());
-    for preset in Preset::ALL {
-        let detected = detect(&file_of(&all[preset.name()], &[])).unwrap();
-        assert_eq!(detected.preset, Some(preset));
-        assert_eq!(detected.config, preset.config());
+    assert_eq!(all.len(), Official::ALL.len());
+    for model in Official::ALL {
+        let detected = detect(&file_of(&all[model.name()], &[])).unwrap();
+        assert_eq!(detected.preset, Some(model.into()));
+        assert_eq!(detected.config, model.config());
     }
 }
 
@@ -187,5 +187,5 @@ fn a_summary_of_an_unknown_model_says_so() {
     assert_eq!((summary.model.as_deref(), summary.family), (None, None));
     assert!(summary.problem.as_ref().unwrap().contains("cannot tell"));
     assert!(summary.to_string().contains("model       unknown"));
-    assert_eq!(Family::Sam2, Preset::ALL[0].family);
+    assert_eq!(Family::Sam2, Official::ALL[0].family);
 }

@@ -14,8 +14,11 @@ pub struct ModelOptions {
     /// The checkpoint to start from, `.pt` or `.safetensors`; `--weights` replaces it. Without
     /// one, parameters are drawn from the run's seed.
     pub weights: Option<PathBuf>,
-    /// Which official network, by name (`sam2.1-tiny`). Needed without weights, unless there is
-    /// a `config`; with weights, the checkpoint must be of this network.
+    /// Weights of a part of the network, by official names, such as a trunk's; the others are drawn
+    /// from the run's seed. Only without `weights`.
+    pub init: Option<PathBuf>,
+    /// Which network, by name (`sam2.1-tiny`). Needed without weights, unless there is a `config`;
+    /// with weights, the checkpoint must be of this network.
     #[serde(with = "preset_name")]
     pub preset: Option<Preset>,
     /// The configuration of a network of one's own, as a JSON file, instead of a preset.
@@ -34,6 +37,7 @@ impl Default for ModelOptions {
     fn default() -> Self {
         Self {
             weights: None,
+            init: None,
             preset: None,
             config: None,
             image_size: None,
@@ -52,6 +56,11 @@ impl ModelOptions {
         if let (Some(config), Some(preset)) = (&self.config, self.preset) {
             let accepted = format!("that or `preset` (\"{preset}\") is accepted, not both");
             return FieldError::unless(false, "config", config.display(), accepted);
+        }
+        if let (Some(init), Some(weights)) = (&self.init, &self.weights) {
+            let weights = weights.display();
+            let accepted = format!("that or `weights` (\"{weights}\") is accepted, not both");
+            return FieldError::unless(false, "init", init.display(), accepted);
         }
         let size = self.image_size.unwrap_or(32);
         FieldError::unless(

@@ -131,14 +131,20 @@ fn block(name: &str) -> Option<i32> {
 }
 
 /// How many layers of a trunk with this many blocks come after the parameter's, for layer decay:
-/// the patch embedding is before the first block, and one more step follows the last. Position
+/// the patch embedding, or stem, is before the first block, and one more step follows the last. Position
 /// embeddings are exempt in the reference configuration.
 fn layers_above(name: &str, blocks: i32) -> i32 {
     match block(name) {
         Some(block) => blocks - block,
-        None if name.starts_with(TRUNK) && name.contains("patch_embed") => blocks + 1,
+        None if is_first(name) => blocks + 1,
         None => 0,
     }
+}
+
+/// Whether a parameter is of what comes before the trunk's blocks.
+fn is_first(name: &str) -> bool {
+    name.strip_prefix(TRUNK)
+        .is_some_and(|rest| rest.starts_with("patch_embed.") || rest.starts_with("stem."))
 }
 
 /// Norms alone have a weight of one dimension.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use burn::module::{Module, ModuleVisitor};
 use burn::tensor::{Device, TensorData};
-use masklet_model::config::{Preset, Sam2Config};
+use masklet_model::config::{Official, Preset, Sam2Config, TrunkConfig};
 use masklet_model::{Compute, LoadedModel};
 
 use super::*;
@@ -27,8 +27,11 @@ fn model() -> LoadedModel {
 
 /// The names, shapes and ids of a preset's parameters, with a narrow trunk.
 fn narrow(preset: &str) -> Vec<ParameterName> {
-    let mut config = preset.parse::<Preset>().unwrap().config();
-    config.trunk.embed_dim = 16;
+    let model: Official = preset.parse().unwrap();
+    let mut trunk = model.trunk();
+    trunk.embed_dim = 16;
+    let mut config = model.config();
+    config.trunk = TrunkConfig::Hiera(trunk);
     LoadedModel::random(&config, 0, &Compute::default())
         .unwrap()
         .parameters
@@ -325,6 +328,22 @@ fn trunk_shares(parameters: &[ParameterName]) -> Vec<(f64, usize, String)> {
     }
     shares.sort_by(|a, b| a.0.total_cmp(&b.0));
     shares
+}
+
+#[test]
+fn layer_decay_of_a_convolutional_trunk_begins_at_its_stem() {
+    let model = LoadedModel::random(&Preset::Lite.config(), 0, &Compute::default()).unwrap();
+    let shares = trunk_shares(&model.parameters);
+    assert_eq!(shares.len(), 17);
+    for (layer, (share, _, name)) in shares.iter().enumerate() {
+        let expected = 0.9f64.powi(17 - layer as i32);
+        assert!((share - expected).abs() < 1e-9, "{name}");
+        let place = match layer {
+            0 => ".stem.".to_owned(),
+            _ => format!(".blocks.{}.", layer - 1),
+        };
+        assert!(name.contains(&place), "{name}");
+    }
 }
 
 #[test]

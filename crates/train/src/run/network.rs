@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use masklet_model::config::{Preset, Sam2Config};
-use masklet_model::weights::{Checkpoint, detect};
+use masklet_model::weights::{Checkpoint, Summary, detect};
 use masklet_model::{Compute, LoadedModel, ModelError};
 
 use crate::config::TrainConfig;
@@ -16,7 +16,18 @@ pub(super) struct Start {
     /// As it is used afterwards.
     pub(super) inference: Sam2Config,
     preset: Option<Preset>,
-    weights: Option<PathBuf>,
+    origin: Origin,
+}
+
+/// Where the parameters come from.
+#[derive(Debug)]
+enum Origin {
+    /// The run's seed.
+    Seed,
+    /// A file that has all of them.
+    Weights(PathBuf),
+    /// A file that has some of them; the others from the run's seed.
+    Init(PathBuf),
 }
 
 /// The network that the configuration names.
@@ -33,7 +44,7 @@ pub(super) fn initial(config: &TrainConfig) -> Result<Start> {
     Start {
         inference,
         preset,
-        weights: None,
+        origin: model.init.clone().map_or(Origin::Seed, Origin::Init),
     }
     .resized(config)
 }
@@ -53,7 +64,7 @@ pub(super) fn from_weights(path: &Path, config: &TrainConfig) -> Result<Start> {
     Start {
         inference: detected.config,
         preset: detected.preset.or(config.model.preset),
-        weights: Some(path.to_owned()),
+        origin: Origin::Weights(path.to_owned()),
     }
     .resized(config)
 }
@@ -73,19 +84,42 @@ impl Start {
         Ok(self)
     }
 
+    /// What is taken from a file of some of the parameters, and what is drawn.
+    pub(super) fn remark(&self, model: &LoadedModel) -> Result<Option<String>> {
+        let Origin::Init(path) = &self.origin else {
+            return Ok(None);
+        };
+        let taken = Checkpoint::open(path)?;
+        let modules: Vec<String> = Summary::of(&taken)
+            .modules
+            .into_iter()
+            .map(|module| module.name)
+            .collect();
+        Ok(Some(format!(
+            "{} tensors ({}) are from {}, {} others are drawn at random",
+            taken.len(),
+            modules.join(", "),
+            path.display(),
+            model.parameters.len() - taken.len()
+        )))
+    }
+
     /// The network on a device that records gradients, with what training switches on.
     pub(super) fn build(&self, config: &TrainConfig, compute: &Compute) -> Result<LoadedModel> {
         let mut training = self.inference.for_training();
-        training.trunk.drop_path_rate = config.model.drop_path;
+        training.trunk.set_drop_path_rate(config.model.drop_path);
         training.memory_attention.dropout = config.model.dropout;
         let compute = Compute {
             device: compute.device.clone().autodiff(),
             ..compute.clone()
         };
-        let mut model = match &self.weights {
-            None => LoadedModel::random(&training, config.seed, &compute)?,
-            Some(path) => {
+        let mut model = match &self.origin {
+            Origin::Seed => LoadedModel::random(&training, config.seed, &compute)?,
+            Origin::Weights(path) => {
                 LoadedModel::from_checkpoint(&Checkpoint::open(path)?, &training, &compute)?
+            }
+            Origin::Init(path) => {
+                LoadedModel::partial(&Checkpoint::open(path)?, &training, config.seed, &compute)?
             }
         };
         model.preset = self.preset;

@@ -1,9 +1,9 @@
 //! The self-test's network: small, with random parameters from a fixed seed.
 
 use burn::tensor::{Tensor, TensorData};
-use masklet::{Compute, MaskChoice, Model, Preset, Sam2Config};
+use masklet::{Compute, MaskChoice, Model, Official, Sam2Config};
 use masklet_kernels::cpu_features;
-use masklet_model::config::{Family, Size};
+use masklet_model::config::{Family, Size, TrunkConfig};
 use masklet_model::memory_bank::{Direction, MemoryBank, MemoryEntry, RecentChoice};
 use masklet_model::{MaskEncoding, Point, PointLabel, Prompts};
 use serde::{Deserialize, Serialize};
@@ -34,15 +34,17 @@ pub(super) struct Part {
 /// SAM 2.1 with a slim image encoder and a small picture: every kind of layer of the official
 /// models, and little of each.
 fn config() -> Sam2Config {
-    let preset = Preset {
+    let tiny = Official {
         family: Family::Sam2_1,
         size: Size::Tiny,
     };
-    let mut config = preset.config();
+    let mut trunk = tiny.trunk();
+    trunk.embed_dim = 32;
+    trunk.stages = vec![1, 1, 2, 1];
+    trunk.global_attention_blocks = vec![3];
+    let mut config = tiny.config();
+    config.trunk = TrunkConfig::Hiera(trunk);
     config.image_size = 256;
-    config.trunk.embed_dim = 32;
-    config.trunk.stages = vec![1, 1, 2, 1];
-    config.trunk.global_attention_blocks = vec![3];
     config.memory_attention.num_layers = 2;
     config
 }

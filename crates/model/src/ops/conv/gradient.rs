@@ -2,12 +2,15 @@
 
 use burn::tensor::Tensor;
 use masklet_kernels::{
-    ConvShape, Epilogue, Precision, Rows, column_sums, conv_transpose_2x2, conv2d, conv2d_gradient,
-    conv2d_weight_gradient, depthwise_conv, depthwise_gradient, depthwise_weight_gradient,
+    ConvShape, DepthwiseShape, Epilogue, Precision, Rows, column_sums, conv_transpose_2x2, conv2d,
+    conv2d_gradient, conv2d_weight_gradient, depthwise_conv, depthwise_gradient,
+    depthwise_weight_gradient,
 };
 
 use super::{Conv2d, ConvTranspose2x2, DepthwiseConv};
+use crate::ops::Activation;
 use crate::ops::cpu::CpuView;
+use crate::ops::linear::slope;
 use crate::ops::recorded::{Gradient, Recorded, computed, record};
 use crate::ops::sample::images;
 
@@ -121,48 +124,60 @@ impl Gradient<3> for ConvGradient {
 }
 
 impl DepthwiseConv {
-    /// [`DepthwiseConv::forward`] in the graph.
-    pub(super) fn record(&self, x: &Tensor<4>) -> Option<Tensor<4>> {
-        let kernel = self.weight.dims()[2];
-        let shape = x.dims();
-        let (inputs, kept, bias) = Kept::of(x, self.weight.val(), self.bias.val(), shape)?;
+    /// [`DepthwiseConv::forward_then`] in the graph.
+    pub(super) fn record(&self, x: &Tensor<4>, activation: Activation) -> Option<Tensor<4>> {
+        // Its slope is not known from the result, which is all that is kept.
+        if activation == Activation::Gelu {
+            return Some(activation.apply(self.record(x, Activation::None)?));
+        }
+        let (shape, to) = (self.shape, self.result_shape(x));
+        let (inputs, kept, bias) = Kept::of(x, self.weight.val(), self.bias.val(), to)?;
         let weight = kept.weight.values();
-        let packed = masklet_kernels::DepthwiseConv::pack(weight, bias.values(), kernel);
+        let packed = masklet_kernels::DepthwiseConv::pack(weight, bias.values(), shape);
         let result = computed(kept.result_len(), |out| {
-            depthwise_conv(images(&kept.x, shape), &packed, out)
+            let x = images(&kept.x, kept.from);
+            depthwise_conv(x, &packed, activation.kernel(), out)
         });
-        Some(record(
-            inputs,
-            DepthwiseGradient { kept, kernel },
-            result,
+        let gradient = DepthwiseGradient {
+            kept,
             shape,
-        ))
+            activation: (activation != Activation::None).then(|| (activation, result.clone())),
+        };
+        Some(record(inputs, gradient, result, to))
     }
 }
 
 #[derive(Clone, Debug)]
 struct DepthwiseGradient {
     kept: Kept,
-    kernel: usize,
+    shape: DepthwiseShape,
+    /// The activation that follows, and its result.
+    activation: Option<(Activation, CpuView)>,
 }
 
 impl Gradient<3> for DepthwiseGradient {
     fn of_inputs(self, result: CpuView, [x, weight, bias]: [bool; 3]) -> [Option<CpuView>; 3] {
-        let Self { kept, kernel } = &self;
+        let Self { kept, shape, .. } = &self;
+        let grad = match &self.activation {
+            None => result,
+            Some((activation, kept)) => slope(kept, &result, *activation),
+        };
+        let [_, height, width, _] = kept.from;
         let values = kept.weight.values();
         [
             x.then(|| {
                 computed(kept.input_len(), |out| {
-                    depthwise_gradient(images(&result, kept.to), values, *kernel, out)
+                    let grad = images(&grad, kept.to);
+                    depthwise_gradient(grad, values, *shape, [height, width], out)
                 })
             }),
             weight.then(|| {
                 computed(values.len(), |out| {
                     let x = images(&kept.x, kept.from);
-                    depthwise_weight_gradient(x, result.values(), *kernel, out)
+                    depthwise_weight_gradient(x, *shape, grad.values(), out)
                 })
             }),
-            bias.then(|| kept.bias_gradient(&result)),
+            bias.then(|| kept.bias_gradient(&grad)),
         ]
     }
 }
@@ -207,7 +222,7 @@ impl Gradient<4> for TransposedGradient {
             outputs: kept.from[3],
             kernel: 2,
             stride: 2,
-            padding: 0,
+            padding: [0; 2],
         };
         let values = kept.weight.values();
         let grad = images(&result, kept.to);

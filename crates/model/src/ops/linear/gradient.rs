@@ -22,8 +22,8 @@ impl Linear {
         let shape = self.shapes(x).1;
         let (result, kept) = match activation {
             Activation::None => (sums, None),
-            // The sign of the result tells that of its input.
-            Activation::Relu => {
+            // The result tells in which range its input was.
+            Activation::Relu | Activation::Relu6 => {
                 let result = activated(&sums, activation);
                 (result.clone(), Some((activation, result)))
             }
@@ -116,7 +116,7 @@ struct LinearGradient {
     inputs: usize,
     outputs: usize,
     precision: Precision,
-    /// The activation that follows, with its input or, for ReLU, its result.
+    /// The activation that follows, with its input or, for ReLU and ReLU6, its result.
     activation: Option<(Activation, CpuView)>,
 }
 
@@ -205,7 +205,8 @@ fn activated(x: &CpuView, activation: Activation) -> CpuView {
     })
 }
 
-fn slope(x: &CpuView, grad: &CpuView, activation: Activation) -> CpuView {
+/// The gradient before an activation, of that after it.
+pub(in crate::ops) fn slope(x: &CpuView, grad: &CpuView, activation: Activation) -> CpuView {
     let (x, grad) = (x.values(), grad.values());
     computed(x.len(), |out| {
         activation_gradient(x, grad, activation.kernel(), out)
