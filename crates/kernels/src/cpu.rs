@@ -36,6 +36,8 @@ pub(crate) enum Bf16Unit {
     Dot,
     /// No native product: weights are stored as bf16 and widened to f32 when used.
     Widen,
+    /// No native product either, but both operands are rounded as one rounds them.
+    Emulated,
 }
 
 /// The instruction choice of one call.
@@ -48,6 +50,12 @@ pub(crate) struct Path {
 impl Path {
     /// Whether bf16 products are native (as opposed to widened to f32).
     pub fn bf16_native(self) -> bool {
+        !matches!(self.bf16, Bf16Unit::Widen | Bf16Unit::Emulated)
+    }
+
+    /// Whether both operands of bf16 products are rounded to bf16.
+    #[cfg(test)]
+    pub fn rounds_operands(self) -> bool {
         self.bf16 != Bf16Unit::Widen
     }
 }
@@ -70,7 +78,7 @@ pub(crate) fn with_path<T>(path: Path, work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Every path this machine can run, best first.
+/// Every path this machine can run, best first; the emulation of bf16 products comes last.
 pub(crate) fn available_paths() -> Vec<Path> {
     let mut paths = Vec::new();
     #[cfg(target_arch = "x86_64")]
@@ -117,16 +125,22 @@ pub(crate) fn available_paths() -> Vec<Path> {
         isa: Isa::Portable,
         bf16: Bf16Unit::Widen,
     });
+    paths.push(Path {
+        isa: paths[0].isa,
+        bf16: Bf16Unit::Emulated,
+    });
     paths
 }
 
-/// `MASKLET_CPU` names an upper limit (`avx512`, `avx2`, `portable`) for comparisons and bug hunts.
+/// `MASKLET_CPU` names an upper limit (`avx512`, `avx2`, `portable`) for comparisons and bug hunts, or
+/// asks for bf16 products as a native unit would give them (`bf16-emulated`).
 fn best_path() -> Path {
     static BEST: OnceLock<Path> = OnceLock::new();
     *BEST.get_or_init(|| {
         let limit = std::env::var("MASKLET_CPU").unwrap_or_default();
         let allowed = |path: &Path| match limit.as_str() {
             "portable" => path.isa == Isa::Portable,
+            "bf16-emulated" => path.bf16 == Bf16Unit::Emulated,
             #[cfg(target_arch = "x86_64")]
             "avx2" => !matches!(path.isa, Isa::Avx512 | Isa::Avx512Bf16),
             #[cfg(target_arch = "x86_64")]
@@ -150,14 +164,15 @@ pub struct CpuFeatures {
     pub names: Vec<&'static str>,
     /// Instructions used for f32: `avx512`, `avx2`, `neon` or `portable`.
     pub f32_path: &'static str,
-    /// Instructions used for bf16: `amx`, `avx512_bf16` or `widen` (bf16 weights, f32 arithmetic).
+    /// Instructions used for bf16: `amx`, `avx512_bf16`, `widen` (bf16 weights, f32 arithmetic) or
+    /// `emulated` (bf16 operands, f32 arithmetic).
     pub bf16_path: &'static str,
 }
 
 impl CpuFeatures {
     /// Whether the processor multiplies bf16 natively, so that bf16 is worth choosing for speed.
     pub fn bf16_native(&self) -> bool {
-        self.bf16_path != "widen"
+        !matches!(self.bf16_path, "widen" | "emulated")
     }
 }
 
@@ -186,6 +201,7 @@ pub fn cpu_features() -> CpuFeatures {
             #[cfg(target_arch = "x86_64")]
             Bf16Unit::Dot => "avx512_bf16",
             Bf16Unit::Widen => "widen",
+            Bf16Unit::Emulated => "emulated",
         },
     }
 }

@@ -22,6 +22,7 @@
 //! one runs is decided at run time, once per call; `MASKLET_CPU=avx512bf16|avx512|avx2|portable` sets
 //! an upper limit. bf16 products use AMX tiles or `vdpbf16ps` where there are any; elsewhere bf16
 //! weights are widened to f32 on the way, which still halves their memory traffic.
+//! `MASKLET_CPU=bf16-emulated` rounds both operands as those instructions do, on any processor.
 //!
 //! **One product under everything.** Linear layers, MLPs, attention and convolutions are all blocks
 //! of rows times panels of 32 columns (`product.rs`), with sums in registers from first to last. They

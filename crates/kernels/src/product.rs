@@ -8,6 +8,7 @@
 mod amx;
 #[cfg(target_arch = "x86_64")]
 mod dot;
+mod emulated;
 
 use crate::cpu::{Bf16Unit, Isa, Path};
 use crate::simd::{PANEL, Prefetch, Simd, Tile, simd_fn};
@@ -29,6 +30,8 @@ pub(crate) enum Engine {
     F32(Isa),
     /// f32 rows, bf16 panels `[k/2, 32, 2]`.
     Widen(Isa),
+    /// bf16 rows and panels, widened: the numbers that a native unit multiplies.
+    Emulated(Isa),
     /// bf16 rows and panels, `vdpbf16ps`.
     #[cfg(target_arch = "x86_64")]
     Dot,
@@ -43,6 +46,7 @@ impl Engine {
         match (precision, path.bf16) {
             (Precision::F32, _) => Engine::F32(path.isa),
             (Precision::Bf16, Bf16Unit::Widen) => Engine::Widen(path.isa),
+            (Precision::Bf16, Bf16Unit::Emulated) => Engine::Emulated(path.isa),
             #[cfg(target_arch = "x86_64")]
             (Precision::Bf16, Bf16Unit::Dot) => Engine::Dot,
             #[cfg(target_arch = "x86_64")]
@@ -100,7 +104,7 @@ impl Engine {
                 Isa::Avx512 | Isa::Avx512Bf16 => 14,
                 _ => 12,
             },
-            Engine::Widen(_) => 12,
+            Engine::Widen(_) | Engine::Emulated(_) => 12,
             #[cfg(target_arch = "x86_64")]
             Engine::Dot => 14,
             #[cfg(target_arch = "x86_64")]
@@ -148,7 +152,7 @@ impl Engine {
         // SAFETY: an engine exists only where its instructions do.
         unsafe {
             match self {
-                Engine::F32(isa) | Engine::Widen(isa) => {
+                Engine::F32(isa) | Engine::Widen(isa) | Engine::Emulated(isa) => {
                     let (sum, operations) = multiply_add_only(isa, rounds);
                     std::hint::black_box(sum);
                     operations
@@ -191,6 +195,7 @@ impl Engine {
             match self {
                 Engine::F32(isa) => product_f32(isa, tile, panel.cast()),
                 Engine::Widen(isa) => product_widened(isa, tile, panel.cast()),
+                Engine::Emulated(isa) => emulated::product(isa, tile, block.a.cast(), panel.cast()),
                 #[cfg(target_arch = "x86_64")]
                 Engine::Dot => dot::product(block, panel.cast()),
                 #[cfg(target_arch = "x86_64")]

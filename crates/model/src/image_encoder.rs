@@ -51,7 +51,8 @@ impl ImageEncoder {
     pub(crate) fn new(p: &Params<'_>, config: &Sam2Config) -> Self {
         Self {
             trunk: Trunk::new(&p.at("trunk"), &config.trunk),
-            neck: FpnNeck::new(&p.at("neck"), config),
+            // Its stride-4 level goes into the masks without another product before it: f32.
+            neck: FpnNeck::new(&p.at("neck").in_f32(), config),
         }
     }
 

@@ -30,12 +30,15 @@ impl Run {
         self.folder.path().join(name)
     }
 
+    /// The command with these arguments, to be completed and started.
+    pub fn prepared(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_masklet"));
+        command.args(arguments).current_dir(self.folder.path());
+        command
+    }
+
     pub fn command(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_masklet"))
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .output()
-            .unwrap()
+        self.prepared(arguments).output().unwrap()
     }
 
     /// Runs with the micro model's checkpoint and configuration.

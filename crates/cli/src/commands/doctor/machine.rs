@@ -40,7 +40,7 @@ fn processor() -> Check {
         (_, Some(limit)) => Check::note(
             "processor",
             found,
-            format!("MASKLET_CPU={limit} limits the instructions; without it all are used"),
+            format!("MASKLET_CPU={limit} sets the instructions; without it all are used"),
         ),
         ("portable", None) => Check::note(
             "processor",
