@@ -104,6 +104,14 @@ impl ModelArgs {
         Ok(Model::from_loaded(loaded, compute))
     }
 
+    /// The checkpoint, fetched if it is one by name that is not there yet.
+    pub(crate) fn file(&self) -> Result<PathBuf, Failure> {
+        match &self.weights {
+            Some(path) => Ok(path.clone()),
+            None => self.by_name(),
+        }
+    }
+
     /// The model that was named.
     pub(crate) fn named(&self) -> Option<Preset> {
         self.model
