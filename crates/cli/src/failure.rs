@@ -91,6 +91,7 @@ impl From<EngineError> for Failure {
             EngineError::Media(error) => error.into(),
             EngineError::Data(error) => error.into(),
             EngineError::Model(error) => error.into(),
+            EngineError::Train(error) => error.into(),
             EngineError::Database(_)
             | EngineError::File { .. }
             | EngineError::DamagedMasks { .. }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use masklet_data::DataError;
 use masklet_media::MediaError;
+use masklet_train::TrainError;
 
 use crate::history::Event;
 use crate::{EventId, Role, Scope, TaskId};
@@ -64,6 +65,9 @@ pub enum EngineError {
     /// The model cannot be run.
     #[error(transparent)]
     Model(#[from] masklet::Error),
+    /// The model cannot be trained.
+    #[error(transparent)]
+    Train(#[from] TrainError),
     /// A file of masks is not what was written.
     #[error("{} is damaged: {why}; restore it from a copy of the project", path.display())]
     DamagedMasks {
@@ -188,9 +192,9 @@ pub enum EngineError {
         /// What depends on it, and what to do.
         why: String,
     },
-    /// An export or import that would lose or mix up something.
+    /// An export, import or training round that cannot be made as asked, and why.
     #[error("{0}")]
-    Lossy(String),
+    Refused(String),
 }
 
 impl EngineError {

@@ -119,7 +119,7 @@ impl Project {
     ///
     /// # Errors
     /// [`EngineError::Unknown`] for a video; [`EngineError::BadValue`] for the folder or step;
-    /// [`EngineError::Lossy`] if there is nothing to write; if a file cannot be read or written.
+    /// [`EngineError::Refused`] if there is nothing to write; if a file cannot be read or written.
     pub fn export(
         &self,
         folder: &Path,
@@ -149,7 +149,7 @@ impl Project {
         }
         if report.videos.is_empty() {
             let states: Vec<&str> = options.states.iter().map(|state| state.name()).collect();
-            return Err(EngineError::Lossy(format!(
+            return Err(EngineError::Refused(format!(
                 "there is nothing to export: no masklet of these videos is {}",
                 states.join(" or ")
             )));

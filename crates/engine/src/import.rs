@@ -153,7 +153,7 @@ impl Project {
     /// Takes in the masklets of a video as one task.
     ///
     /// # Errors
-    /// [`EngineError::BadValue`] if a mask does not fit the video; [`EngineError::Lossy`] if two
+    /// [`EngineError::BadValue`] if a mask does not fit the video; [`EngineError::Refused`] if two
     /// objects of one kind have the same number; [`EngineError::Forbidden`].
     pub fn import_masklets(
         &self,
@@ -235,7 +235,7 @@ impl ImportReport {
                 | EngineError::Media(_)
                 | EngineError::Data(_)
                 | EngineError::BadValue { .. }
-                | EngineError::Lossy(_)),
+                | EngineError::Refused(_)),
             ) => self.refused.push((name, error.to_string())),
             Err(error) => return Err(error),
         }
@@ -248,7 +248,7 @@ fn same_number(error: EngineError, masklet: &DatasetMasklet) -> EngineError {
         EngineError::Database(rusqlite::Error::SqliteFailure(failure, _))
             if failure.code == rusqlite::ErrorCode::ConstraintViolation =>
         {
-            EngineError::Lossy(format!(
+            EngineError::Refused(format!(
                 "two {} masklets of the video have the number {}: give each its own",
                 masklet.kind, masklet.number
             ))

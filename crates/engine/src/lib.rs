@@ -61,6 +61,7 @@ mod project;
 mod settings;
 pub mod stats;
 mod tasks;
+pub mod train;
 mod users;
 mod videos;
 

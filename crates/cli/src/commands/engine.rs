@@ -7,14 +7,16 @@ mod import;
 mod stats;
 mod tasks;
 mod team;
+mod train;
 
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use masklet_engine::{Project, UserId};
+use masklet_engine::{ModelFacts, ModelVersion, Project, UserId};
 
 use crate::Global;
 use crate::failure::Failure;
+use crate::model_args::ModelArgs;
 
 /// The data engine: annotate, verify, count and export the masklets of a project.
 ///
@@ -47,6 +49,8 @@ enum Action {
     Reopen(tasks::ReopenArgs),
     /// Count what is in a project and what making it took, in the paper's tables.
     Stats(stats::Args),
+    /// Train a model further on satisfactory masklets, and use it if it is better.
+    Train(Box<train::Args>),
     /// Write masklets as a data set.
     Export(export::Args),
     /// List what was done, newest first.
@@ -89,6 +93,39 @@ impl ProjectArgs {
     }
 }
 
+/// A checkpoint, and what the project knows or will know it as.
+struct ChosenModel {
+    file: PathBuf,
+    facts: ModelFacts,
+}
+
+impl ChosenModel {
+    /// The model that was asked for, or else the one that was trained in the project.
+    fn of(args: &ModelArgs, project: &Project) -> Result<Self, Failure> {
+        if !args.is_given() {
+            let current = project.settings()?.model;
+            let models = project.models()?;
+            let current = models.into_iter().find(|model| Some(model.id) == current);
+            let trained = current.and_then(|model| Some((project.model_file(&model)?, model)));
+            if let Some((file, ModelVersion { name, sha256, .. })) = trained {
+                let facts = ModelFacts { name, sha256 };
+                return Ok(Self { file, facts });
+            }
+        }
+        let file = args.file()?;
+        let name = match args.named() {
+            Some(preset) => preset.name().to_owned(),
+            None => file
+                .file_stem()
+                .unwrap_or(file.as_os_str())
+                .to_string_lossy()
+                .into_owned(),
+        };
+        let facts = ModelFacts::of(name, &file)?;
+        Ok(Self { file, facts })
+    }
+}
+
 /// Runs the command.
 pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     match &args.action {
@@ -98,6 +135,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         Action::Verify(args) => tasks::verify(args, global),
         Action::Reopen(args) => tasks::reopen(args, global),
         Action::Stats(args) => stats::run(args, global),
+        Action::Train(args) => train::run(args, global),
         Action::Export(args) => export::run(args, global),
         Action::History(args) => history::list(args, global),
         Action::Undo(args) => history::undo(args, global),

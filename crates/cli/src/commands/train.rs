@@ -132,7 +132,7 @@ impl Args {
 }
 
 /// Those who are told how the run goes.
-fn observers(run: &Run, global: &Global) -> Result<Vec<Box<dyn Observer>>, Failure> {
+pub(crate) fn observers(run: &Run, global: &Global) -> Result<Vec<Box<dyn Observer>>, Failure> {
     let folder = run.folder();
     let step = run.progress().step;
     let metrics = folder.file(METRICS);

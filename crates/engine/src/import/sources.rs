@@ -51,7 +51,7 @@ impl DatasetVideos {
             Err(error) => return Err(error.into()),
         };
         let Dataset::Videos(videos) = open_as(path, layout, &ReadOptions::default())? else {
-            return Err(EngineError::Lossy(format!(
+            return Err(EngineError::Refused(format!(
                 "{} is {layout}, a data set of single images; videos are accepted",
                 path.display()
             )));

@@ -1,6 +1,7 @@
 //! `masklet engine auto`.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 use anyhow::anyhow;
 use masklet::Model;
@@ -8,7 +9,7 @@ use masklet_engine::auto::{AutoOptions, Dropped, find};
 use masklet_engine::{Kind, ModelFacts, Project, TaskQuery, UserId, Video};
 use serde::Serialize;
 
-use super::ProjectArgs;
+use super::{ChosenModel, ProjectArgs};
 use crate::commands::everything::options::GeneratorArgs;
 use crate::failure::Failure;
 use crate::model_args::ModelArgs;
@@ -22,6 +23,8 @@ use crate::{Global, interrupt};
 /// crops (--crop-n-layers 2 --crop-n-points-downscale-factor 2 by default), and tracked to the end.
 /// What is unstable, small, hardly visible or there twice is dropped; each other masklet becomes a
 /// task in verification. Videos that have automatic masklets already are passed over.
+///
+/// Without --model and --weights, the model is the one that `masklet engine train` made.
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -89,17 +92,9 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let options = args.options()?;
     let (project, user) = args.project.open()?;
     let videos = videos(args, &project)?;
-    let model = args.model.load(global)?;
-    let file = args.model.file()?;
-    let name = match model.preset() {
-        Some(preset) => preset.name().to_owned(),
-        None => file
-            .file_stem()
-            .unwrap_or(file.as_os_str())
-            .to_string_lossy()
-            .into_owned(),
-    };
-    let facts = ModelFacts::of(name, &file)?;
+    let ChosenModel { file, facts } = ChosenModel::of(&args.model, &project)?;
+    let config = args.model.config().map(PathBuf::as_path);
+    let model = args.model.load_path(&file, config, global)?;
     project.use_model(user, &facts)?;
     interrupt::listen("frame").map_err(Failure::failed)?;
     let mut reports = Vec::new();
