@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod data;
 pub(crate) mod doctor;
+pub(crate) mod engine;
 pub(crate) mod eval;
 pub(crate) mod everything;
 pub(crate) mod image;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use masklet_engine::EngineError;
+
 /// Why a command stopped. The exit codes are part of the command line's contract.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -78,6 +80,23 @@ impl From<masklet_data::DataError> for Failure {
                 Self::usage(error)
             }
             _ => Self::failed(error),
+        }
+    }
+}
+
+impl From<EngineError> for Failure {
+    /// Asking for what cannot be is wrong use; what goes wrong with files is not.
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Media(error) => error.into(),
+            EngineError::Data(error) => error.into(),
+            EngineError::Model(error) => error.into(),
+            EngineError::Train(error) => error.into(),
+            EngineError::Database(_)
+            | EngineError::File { .. }
+            | EngineError::DamagedMasks { .. }
+            | EngineError::NewerProject { .. } => Self::failed(error),
+            _ => Self::usage(error),
         }
     }
 }

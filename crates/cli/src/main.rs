@@ -69,6 +69,8 @@ enum Command {
     Eval(commands::eval::Args),
     /// Train or fine-tune a model.
     Train(commands::train::Args),
+    /// The data engine: annotate, verify, count and export the masklets of a project.
+    Engine(Box<commands::engine::Args>),
     /// Look into checkpoint files, and convert them.
     Weights(commands::weights::Args),
     /// List the official models, and fetch them ahead of use.
@@ -110,6 +112,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Data(args) => commands::data::run(&args, &global),
         Command::Eval(args) => commands::eval::run(&args, &global),
         Command::Train(args) => commands::train::run(&args, &global),
+        Command::Engine(args) => commands::engine::run(&args, &global),
         Command::Weights(args) => commands::weights::run(&args, &global),
         Command::Models(args) => commands::models::run(&args, &global),
         Command::Doctor(args) => commands::doctor::run(&args, &global),

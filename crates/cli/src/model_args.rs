@@ -92,9 +92,20 @@ impl ModelArgs {
     }
 
     fn load_file(&self, path: &Path, global: &Global) -> Result<Model, Failure> {
+        self.load_path(path, self.config.as_deref(), global)
+    }
+
+    /// Loads a checkpoint that another program chose; `config` is for one that does not bring its
+    /// own.
+    pub(crate) fn load_path(
+        &self,
+        path: &Path,
+        config: Option<&Path>,
+        global: &Global,
+    ) -> Result<Model, Failure> {
         let compute = self.compute(global);
         let checkpoint = Checkpoint::open(path)?;
-        let (config, preset) = match self.custom_config()? {
+        let (config, preset) = match config.map(custom_config).transpose()? {
             Some(config) => (config, None),
             None => {
                 let detected = detect(&checkpoint)?;
@@ -108,6 +119,14 @@ impl ModelArgs {
             .map_err(Failure::failed)?;
         loaded.preset = preset;
         Ok(Model::from_loaded(loaded, compute))
+    }
+
+    /// The checkpoint, fetched if it is one by name that is not there yet.
+    pub(crate) fn file(&self) -> Result<PathBuf, Failure> {
+        match &self.weights {
+            Some(path) => Ok(path.clone()),
+            None => self.by_name(),
+        }
     }
 
     /// The model that was named.
@@ -125,15 +144,22 @@ impl ModelArgs {
         self.weights.as_ref()
     }
 
-    fn custom_config(&self) -> Result<Option<Sam2Config>, Failure> {
-        let Some(path) = &self.config else {
-            return Ok(None);
-        };
-        let text = fs::read_to_string(path)
-            .with_context(|| format!("cannot read the configuration {}", path.display()))?;
-        let config = serde_json::from_str(&text)
-            .with_context(|| format!("{} is not a model configuration", path.display()))
-            .map_err(Failure::Usage)?;
-        Ok(Some(config))
+    /// The configuration of a custom model.
+    pub(crate) fn config(&self) -> Option<&PathBuf> {
+        self.config.as_ref()
     }
+
+    /// Whether a model was chosen.
+    pub(crate) fn is_given(&self) -> bool {
+        self.weights.is_some() || self.model.is_some()
+    }
+}
+
+fn custom_config(path: &Path) -> Result<Sam2Config, Failure> {
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("cannot read the configuration {}", path.display()))?;
+    let config = serde_json::from_str(&text);
+    config
+        .with_context(|| format!("{} is not a model configuration", path.display()))
+        .map_err(Failure::Usage)
 }

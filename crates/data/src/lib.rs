@@ -18,6 +18,7 @@ pub mod record;
 mod sa1b;
 pub mod sav;
 mod skipped;
+mod track_files;
 mod video;
 
 pub use annotation::{FrameAnnotation, LabelRule};
@@ -29,4 +30,5 @@ pub use label_map::{LabelMap, davis_colour};
 pub use listing::read_list;
 pub use options::{Masklets, ReadOptions};
 pub use skipped::{SkipReason, SkipReport, Skipped};
+pub use track_files::{TrackFile, TrackedFrame, TrackedMask};
 pub use video::open_masks;

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use masklet_data::LabelMap;
+use masklet_data::export::sav::SavFacts;
 use masklet_data::export::{VideoFacts, coco, davis, npz, sav, yolo, ytvis};
 use masklet_data::record::{FrameRecord, ObjectRecord, Order, RecordWriter, Records};
 use masklet_data::sav::{ANNOTATED_EVERY, SavAnnotations};
@@ -221,7 +222,9 @@ fn youtube_vis_has_lists_over_frames_with_null_where_nothing_is_seen() {
 fn sav_counts_as_the_data_set_does() {
     let recorded = Recorded::new(1..10);
     let write = |origin| {
-        move |file: &mut dyn Write| sav::write(&video(), origin, 2, &recorded.records, file)
+        move |file: &mut dyn Write| {
+            sav::write(&video(), &SavFacts::new(origin, 2), &recorded.records, file)
+        }
     };
     let bytes = written(write(sav::Origin::Manual));
     let file: SavAnnotations = serde_json::from_slice(&bytes).unwrap();
@@ -247,8 +250,10 @@ fn the_reader_of_the_data_set_accepts_what_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("clip_manual.json");
     let step = ANNOTATED_EVERY;
-    let bytes =
-        written(|file| sav::write(&video(), sav::Origin::Manual, step, &recorded.records, file));
+    let bytes = written(|file| {
+        let facts = SavFacts::new(sav::Origin::Manual, step);
+        sav::write(&video(), &facts, &recorded.records, file)
+    });
     fs::write(&path, bytes).unwrap();
     let file = SavAnnotations::open(&path).unwrap();
     assert_eq!((file.masklet.len(), file.masklet_num), (3, 2));
@@ -258,7 +263,8 @@ fn the_reader_of_the_data_set_accepts_what_is_written() {
 #[test]
 fn automatic_masklets_have_a_stability_score_for_each_annotated_frame() {
     let recorded = Recorded::new(0..5);
-    let file = json(|file| sav::write(&video(), sav::Origin::Auto, 4, &recorded.records, file));
+    let facts = SavFacts::new(sav::Origin::Auto, 4);
+    let file = json(|file| sav::write(&video(), &facts, &recorded.records, file));
     assert_eq!(file["masklet_type"], json!(["auto"]));
     // Frame 8 was not tracked.
     assert_eq!(

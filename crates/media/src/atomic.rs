@@ -46,6 +46,49 @@ pub fn copy(from: &Path, to: &Path) -> Result<()> {
     write_with(to, |file| io::copy(&mut source, file).map(drop))
 }
 
+/// As [`write`], and when it returns, the file survives a power cut as well.
+///
+/// # Errors
+/// As [`write_with`], and if the disk does not confirm.
+pub fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut pending = PendingFile::create(path)?;
+    let written = pending.write_all(bytes);
+    written.map_err(|source| pending.failed(source))?;
+    let synced = pending.file()?.sync_all();
+    synced.map_err(|source| pending.failed(source))?;
+    pending.commit()?;
+    sync_folder(folder_of(path))
+}
+
+/// Waits until a file's content is on the disk.
+///
+/// # Errors
+/// [`MediaError::Write`], naming it.
+pub fn sync_file(path: &Path) -> Result<()> {
+    let synced = File::open(path).and_then(|file| file.sync_all());
+    synced.map_err(|source| MediaError::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Waits until the names in a folder are on the disk: those of files that appeared or were renamed.
+///
+/// # Errors
+/// [`MediaError::Write`], naming it.
+pub fn sync_folder(path: &Path) -> Result<()> {
+    // Elsewhere folders cannot be opened, and names are durable with their files.
+    if cfg!(unix) { sync_file(path) } else { Ok(()) }
+}
+
+/// The folder that a path is in.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
 /// A file that is being written under a temporary name, for content that comes bit by bit.
 /// Dropped without [`commit`](Self::commit), it is removed and nothing appears.
 #[derive(Debug)]
@@ -134,10 +177,6 @@ fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
             "the path names no file",
         ));
     }
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX);
     #[cfg(unix)]
@@ -147,5 +186,5 @@ fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    builder.tempfile_in(folder)
+    builder.tempfile_in(folder_of(path))
 }

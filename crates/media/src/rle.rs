@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{MAX_PIXELS, Mask};
+use crate::{BoundingBox, MAX_PIXELS, Mask};
 
 /// A mask as COCO run-length encoding.
 ///
@@ -184,6 +184,33 @@ impl Rle {
             .step_by(2)
             .map(|&count| u64::from(count))
             .sum()
+    }
+
+    /// The smallest box around the object, or `None` if there is none; without decoding the mask.
+    pub fn bounding_box(&self) -> Option<BoundingBox> {
+        let height = self.height as usize;
+        let mut found: Option<BoundingBox> = None;
+        for (start, end) in self.object_runs() {
+            let (x0, x1) = (start / height, (end - 1) / height + 1);
+            // A run that reaches into the next column goes through a whole side of both.
+            let (y0, y1) = match x1 - x0 {
+                1 => (start % height, (end - 1) % height + 1),
+                _ => (0, height),
+            };
+            let run = BoundingBox {
+                x0: x0 as u32,
+                y0: y0 as u32,
+                x1: x1 as u32,
+                y1: y1 as u32,
+            };
+            found = Some(found.map_or(run, |all| BoundingBox {
+                x0: all.x0.min(run.x0),
+                y0: all.y0.min(run.y0),
+                x1: all.x1.max(run.x1),
+                y1: all.y1.max(run.y1),
+            }));
+        }
+        found
     }
 
     /// The object's runs as `(start, end)` in column-major pixel indices; empty ones left out.

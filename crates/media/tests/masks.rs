@@ -187,6 +187,7 @@ proptest! {
     fn rle_decodes_to_the_mask_it_encodes(mask in any_mask()) {
         let rle = Rle::encode(&mask);
         prop_assert_eq!(rle.area(), mask.area());
+        prop_assert_eq!(rle.bounding_box(), mask.bounding_box());
         let again = Rle::from_counts_string(mask.height(), mask.width(), &rle.counts_string());
         prop_assert_eq!(again.as_ref(), Ok(&rle));
         prop_assert_eq!(rle.decode(), mask);

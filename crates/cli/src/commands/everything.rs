@@ -1,6 +1,6 @@
 //! `masklet everything`: masks of all there is on a picture, masklets of all there is in a video.
 
-mod options;
+pub(crate) mod options;
 mod picture;
 mod video;
 

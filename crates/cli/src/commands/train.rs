@@ -133,7 +133,7 @@ impl Args {
 }
 
 /// Those who are told how the run goes.
-fn observers(run: &Run, global: &Global) -> Result<Vec<Box<dyn Observer>>, Failure> {
+pub(crate) fn observers(run: &Run, global: &Global) -> Result<Vec<Box<dyn Observer>>, Failure> {
     let folder = run.folder();
     let progress = run.progress();
     let metrics = folder.file(METRICS);

@@ -1,7 +1,8 @@
 //! Formats that are made from the records of the whole video.
 
 use anyhow::Context as _;
-use masklet_data::export::{VideoFacts, coco, npz, sav, yolo, ytvis};
+use masklet_data::export::sav::{self, SavFacts};
+use masklet_data::export::{VideoFacts, coco, npz, yolo, ytvis};
 use masklet_data::record::{Order, Records};
 use masklet_media::{FrameRate, atomic};
 
@@ -48,7 +49,8 @@ impl Sink for Exports {
             let kind = video.origin.name();
             let name = format!("sav/{}_{kind}.json", facts.name);
             folder.write_with(&name, |file| {
-                sav::write(&facts, video.origin, self.sav_step, records, file)
+                let facts_of_sav = SavFacts::new(video.origin, self.sav_step);
+                sav::write(&facts, &facts_of_sav, records, file)
             })?;
         }
         if wanted(Format::Coco) {

@@ -40,8 +40,36 @@ impl Origin {
     }
 }
 
+/// What the file says beyond the masks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SavFacts {
+    /// Where the masklets come from.
+    pub origin: Origin,
+    /// One in so many frames is annotated; at least 1.
+    pub step: usize,
+    /// The video's surroundings (`Indoor`, `Outdoor`), if somebody told.
+    pub environment: Option<String>,
+    /// The video's split (`train`), if somebody told.
+    pub split: Option<String>,
+    /// Frames on which objects were edited before those that the records tell of, by id.
+    pub edited_before: BTreeMap<u32, u64>,
+}
+
+impl SavFacts {
+    /// Of records about whose video nothing more is known.
+    pub fn new(origin: Origin, step: usize) -> Self {
+        Self {
+            origin,
+            step,
+            environment: None,
+            split: None,
+            edited_before: BTreeMap::new(),
+        }
+    }
+}
+
 /// The data set's class of a mean area in pixels, with COCO's limits.
-fn size_bucket(pixels: f64) -> &'static str {
+pub fn size_bucket(pixels: f64) -> &'static str {
     match pixels {
         p if p < 32.0 * 32.0 => "small",
         p if p < 96.0 * 96.0 => "medium",
@@ -83,20 +111,21 @@ impl Totals {
     }
 }
 
-/// Writes the file; one in `step` frames is annotated.
+/// Writes the file.
 ///
 /// # Errors
 /// If the records cannot be read or the file cannot be written.
 ///
 /// # Panics
-/// If `step` is 0.
+/// If the step is 0.
 pub fn write(
     video: &VideoFacts,
-    origin: Origin,
-    step: usize,
+    facts: &SavFacts,
     records: &Records,
     file: &mut dyn Write,
 ) -> io::Result<()> {
+    let SavFacts { origin, step, .. } = *facts;
+    let told = |word: &Option<String>| word.clone().unwrap_or_else(|| UNKNOWN.to_owned());
     let (width, height) = video.dimensions;
     let tracked = records
         .numbers(Order::Frame)
@@ -108,6 +137,9 @@ pub fn write(
     let mut totals = count(records, &ids, step, annotated)?;
     if origin == Origin::Manual {
         count_edits(records, &ids, &mut totals)?;
+        for (totals, id) in totals.iter_mut().zip(&ids) {
+            totals.edited += facts.edited_before.get(id).copied().unwrap_or_default();
+        }
     }
     let pixels = f64::from(width) * f64::from(height);
     let sizes: Vec<f64> = totals.iter().map(Totals::mean_area).collect();
@@ -134,8 +166,8 @@ pub fn write(
         video_height: f64::from(height),
         video_width: f64::from(width),
         video_resolution: pixels,
-        video_environment: UNKNOWN.to_owned(),
-        video_split: UNKNOWN.to_owned(),
+        video_environment: told(&facts.environment),
+        video_split: told(&facts.split),
         masklet: Streamed::new(masklet),
         masklet_size_rel: sizes.iter().map(|size| size / pixels).collect(),
         masklet_size_bucket: sizes

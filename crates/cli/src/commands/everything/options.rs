@@ -15,7 +15,7 @@ use crate::failure::Failure;
 /// The generator's options, by the reference's names. Without a flag, the reference's default.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Mask generator")]
-pub(super) struct GeneratorArgs {
+pub(crate) struct GeneratorArgs {
     /// Click on an even grid of this many points a side, 1 to 1024 [default: 32].
     #[arg(long, value_name = "N", conflicts_with = "point_grids")]
     points_per_side: Option<u32>,
@@ -83,9 +83,16 @@ enum RegionRemovalName {
 }
 
 impl GeneratorArgs {
-    /// The options, all in their ranges.
+    /// The options, all in their ranges; the reference's defaults where no flag is given.
     pub(super) fn options(&self) -> Result<MaskGeneratorOptions, Failure> {
-        let default = MaskGeneratorOptions::default();
+        self.options_or(MaskGeneratorOptions::default())
+    }
+
+    /// The options, all in their ranges, with other defaults.
+    pub(crate) fn options_or(
+        &self,
+        default: MaskGeneratorOptions,
+    ) -> Result<MaskGeneratorOptions, Failure> {
         let points = match (&self.point_grids, self.points_per_side) {
             (Some(path), _) => PointGrid::Given(read_grids(path)?),
             (None, Some(side)) => PointGrid::PerSide(side),
