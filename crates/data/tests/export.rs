@@ -4,11 +4,11 @@ use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 
-use masklet_data::LabelMap;
 use masklet_data::export::sav::SavFacts;
 use masklet_data::export::{VideoFacts, coco, davis, npz, sav, yolo, ytvis};
 use masklet_data::record::{FrameRecord, ObjectRecord, Order, RecordWriter, Records};
 use masklet_data::sav::{ANNOTATED_EVERY, SavAnnotations};
+use masklet_data::{LabelMap, TrackFile};
 use masklet_media::{Mask, Rle};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -334,4 +334,61 @@ fn numpy_arrays_have_their_shapes_and_values() {
     let (_, scores) = array("occlusion_scores.npy");
     assert_eq!(scores[..4], 3.25f32.to_le_bytes());
     assert!(f32::from_le_bytes(scores[4..8].try_into().unwrap()).is_nan());
+}
+
+#[test]
+fn files_of_tracks_are_read_back() {
+    let recorded = Recorded::new(2..9);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file.json");
+    let coco = written(|file| coco::write(&video(), &recorded.records, file));
+    let ytvis = written(|file| ytvis::write(&video(), &recorded.records, file));
+    for (bytes, with_scores) in [(coco, true), (ytvis, false)] {
+        fs::write(&path, bytes).unwrap();
+        let read = TrackFile::open(&path).unwrap();
+        assert_eq!((read.name.as_str(), read.dimensions), ("clip", SIZE));
+        assert_eq!(read.objects, [3, 9]);
+        let numbers: Vec<usize> = read.frames.iter().map(|frame| frame.frame).collect();
+        assert_eq!(numbers, (2..9).collect::<Vec<_>>());
+        for found in &read.frames {
+            for object in frame(found.frame).objects {
+                let mask = found.masks.get(&object.id);
+                // What is hidden has no mask.
+                assert_eq!(mask.is_some(), object.area > 0, "frame {}", found.frame);
+                if let Some(mask) = mask {
+                    assert_eq!(mask.mask, object.segmentation);
+                    assert_eq!(mask.score, with_scores.then_some(object.occlusion_score));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn files_that_are_no_tracks_say_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file.json");
+    let refused = |content: Value, words: &[&str]| {
+        fs::write(&path, content.to_string()).unwrap();
+        let error = TrackFile::open(&path).unwrap_err().to_string();
+        for word in words {
+            assert!(error.contains(word), "`{word}` is missing in: {error}");
+        }
+    };
+    refused(json!({}), &["COCO or YouTube-VIS", "annotations"]);
+    refused(json!({"annotations": []}), &["0 videos", "one video"]);
+    let image = json!({"id": 1, "file_name": "0.jpg", "width": 4, "height": 2});
+    refused(
+        json!({"images": [image], "annotations": []}),
+        &["without frame_id"],
+    );
+    let image = json!({"id": 1, "file_name": "0.jpg", "width": 4, "height": 2, "frame_id": 0});
+    let mask = |size: [u32; 2], counts: [u32; 1], image: u32| {
+        let segmentation = json!({"size": size, "counts": counts});
+        json!({"image_id": image, "track_id": 1, "segmentation": segmentation})
+    };
+    let file = |annotation| json!({"images": [image], "annotations": [annotation]});
+    refused(file(mask([2, 4], [8], 7)), &["unknown image"]);
+    refused(file(mask([2, 2], [4], 1)), &["2x2 pixels", "4x2"]);
+    refused(file(mask([2, 4], [7], 1)), &["cover 7 pixels"]);
 }

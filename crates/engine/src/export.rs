@@ -161,7 +161,9 @@ impl Project {
     /// Whether a video is held out from training. It depends on its pixels alone, so a video stays
     /// where it is while others come and go, and also after it was imported anew.
     pub(crate) fn is_held_out(video: &Video, percent: u8) -> bool {
-        let hash = Sha256::digest(video.file.as_bytes());
+        // The file is named by its contents' hash; the extension says nothing of the pixels.
+        let contents = video.file.split('.').next().unwrap_or_default();
+        let hash = Sha256::digest(contents.as_bytes());
         let number = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
         number % 100 < u32::from(percent)
     }

@@ -122,7 +122,10 @@ impl Project {
         let project = Self::connect(folder, clock, OpenFlags::empty())?;
         if !project.read(|now| settings::exist(now))? {
             return Err(EngineError::NotAProject {
-                why: "making it was not completed; make it again".to_owned(),
+                why: format!(
+                    "making it was not completed; remove {} and make it again",
+                    project.folder.display()
+                ),
                 path: project.folder,
             });
         }

@@ -574,7 +574,7 @@ impl Project {
         })
     }
 
-    /// Sends a task to verification and gives it back.
+    /// Sends a task to verification and gives it back. It is done if nothing in it is left to verify.
     ///
     /// # Errors
     /// As [`change_phase`](Self::change_phase); [`EngineError::WrongState`] if an object has no
@@ -608,7 +608,9 @@ impl Project {
                  WHERE task = ?1 AND state IN ('open', 'unsatisfactory')",
                 [task],
             )?;
-            change.execute("UPDATE tasks SET state = 'verify' WHERE id = ?1", [task])?;
+            // With nothing left to verify, the earlier verdicts decide.
+            let state = after_verdicts(change, task)?;
+            change.execute("UPDATE tasks SET state = ?2 WHERE id = ?1", (task, state))?;
             leases::remove(change, task)?;
             Ok((
                 (),
@@ -703,6 +705,13 @@ impl Project {
                 "only one that is done is reopened",
             )?;
             change.expect(Scope::Task(task), seen)?;
+            if masklets.is_empty() {
+                return Err(EngineError::bad_value(
+                    "the number of masklets",
+                    0,
+                    "1 or more is accepted: say what is to be annotated again",
+                ));
+            }
             for &masklet in masklets {
                 known.masklet(masklet)?;
                 change.execute(

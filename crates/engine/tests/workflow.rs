@@ -119,6 +119,36 @@ fn rejected_masklets_end_a_task_and_last_verdicts_can_be_undone() {
 }
 
 #[test]
+fn a_task_whose_bad_object_was_removed_is_done_when_it_is_submitted() {
+    let lab = Lab::new();
+    let project = &lab.project;
+    let (task, masklets) = lab.task(2);
+    for &masklet in &masklets {
+        lab.annotate_all(task, masklet);
+    }
+    project.submit(lab.ann, task, None).unwrap();
+    project.claim(lab.vera, task).unwrap();
+    for (masklet, verdict) in [
+        (masklets[0], Verdict::Satisfactory),
+        (masklets[1], Verdict::Unsatisfactory),
+    ] {
+        project
+            .judge(lab.vera, task, None, &judgement(masklet, verdict))
+            .unwrap();
+    }
+    project.claim(lab.ann, task).unwrap();
+    project
+        .remove_masklet(lab.ann, task, None, masklets[1])
+        .unwrap();
+    project.submit(lab.ann, task, None).unwrap();
+    assert_eq!(project.task(task).unwrap().state, TaskState::Done);
+    let error = project
+        .reopen(lab.owner, task, None, &[], None)
+        .unwrap_err();
+    assert!(matches!(error, EngineError::BadValue { .. }), "{error}");
+}
+
+#[test]
 fn nobody_verifies_their_own_work_unless_the_settings_say_so() {
     let lab = Lab::new();
     let project = &lab.project;
@@ -474,4 +504,28 @@ fn tasks_are_listed_by_state_and_video() {
     );
     // Videos without a rate are taken to have 24 frames a second: one in four is annotated.
     assert_eq!(lab.project.task(second).unwrap().step, 4);
+}
+
+#[test]
+fn a_promoted_model_is_copied_and_used_and_the_choice_is_undone() {
+    let lab = Lab::new();
+    let project = &lab.project;
+    let weights = lab.path("weights.safetensors");
+    std::fs::write(&weights, b"weights").unwrap();
+    assert!(matches!(
+        project.promote(lab.ann, "round 1", &weights),
+        Err(EngineError::Forbidden { .. })
+    ));
+    let id = project.promote(lab.owner, "round 1", &weights).unwrap();
+    assert_eq!(project.settings().unwrap().model, Some(id));
+    let model = &project.models().unwrap()[0];
+    let file = project.model_file(model).unwrap();
+    assert!(file.starts_with(project.folder()));
+    assert_eq!(std::fs::read(file).unwrap(), b"weights");
+    // The same again changes nothing.
+    let revision = project.revision(Scope::Project).unwrap();
+    assert_eq!(project.promote(lab.owner, "round 1", &weights).unwrap(), id);
+    assert_eq!(project.revision(Scope::Project).unwrap(), revision);
+    project.undo(lab.owner, Scope::Project, None).unwrap();
+    assert_eq!(project.settings().unwrap().model, None);
 }
