@@ -14,7 +14,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use masklet::Model;
-use masklet_data::Layout;
+use masklet_data::{Layout, SkipReport};
 use masklet_media::atomic;
 use masklet_train::config::{SourceOptions, TrainConfig};
 use masklet_train::monitor::ValidationRecord;
@@ -200,7 +200,9 @@ fn why_empty(error: EngineError, part: Part) -> EngineError {
 pub fn compare(config: &TrainConfig, old: &Model, new: &Model) -> Result<Comparison> {
     let sources = Sources::open(config)?;
     let held_out = sources.validation.ok_or(TrainError::NoData)?;
-    let clips = validation_clips(&held_out, config, old.config().image_size as u32)?;
+    let mut skipped = SkipReport::new(config.data.fail_on_unusable);
+    let size = old.config().image_size as u32;
+    let clips = validation_clips(&held_out, config, size, &mut skipped)?;
     let score = |model: &Model| -> Result<ValidationRecord> {
         let record = validate(model, &clips, 0, &mut |_| Ok(()), &|| false)?;
         Ok(record.expect("nobody stops it"))
