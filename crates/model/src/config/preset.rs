@@ -155,7 +155,7 @@ fn lite() -> Sam2Config {
     config.mask_decoder.iou_head_hidden_dim = 128;
     config.memory_attention.num_layers = 2;
     config.memory_attention.feedforward_dim = 512;
-    config.memory_encoder.memory_dim = 64;
+    config.memory.num_maskmem = 5;
     config
 }
 
