@@ -7,15 +7,25 @@ use masklet_media::{FrameSource, Result, RgbImage, preprocess};
 const WIDTH: u32 = 1280;
 const HEIGHT: u32 = 720;
 
-/// Stripes and discs that move from frame to frame.
+/// Columns that everything moves by from frame to frame.
+const STEP: usize = 4;
+
+/// Stripes and discs that move from frame to frame. They are drawn once, on a strip that frames are cut
+/// from: drawing would take a good part of a small model's time.
 #[derive(Debug)]
 pub(crate) struct MovingPattern {
     frames: usize,
+    /// Red, green and blue; as high as a frame.
+    strip: Vec<u8>,
 }
 
 impl MovingPattern {
     pub(crate) fn new(frames: usize) -> Self {
-        Self { frames }
+        let before = STEP * frames.saturating_sub(1);
+        Self {
+            frames,
+            strip: strip(before),
+        }
     }
 
     pub(crate) fn size(&self) -> (u32, u32) {
@@ -25,8 +35,17 @@ impl MovingPattern {
     /// The first frame as the network takes it.
     pub(crate) fn pixels(&self, model: &Model) -> Tensor<4> {
         let size = model.config().image_size;
-        let pixels = preprocess::for_video_predictor(&picture(0), size);
+        let pixels = preprocess::for_video_predictor(&self.picture(0), size);
         Tensor::from_data(TensorData::new(pixels, [1, size, size, 3]), model.device())
+    }
+
+    fn picture(&self, index: usize) -> RgbImage {
+        let row = self.strip.len() / HEIGHT as usize;
+        let first = 3 * STEP * (self.frames - 1 - index);
+        let cut = |row: &[u8]| row[first..][..3 * WIDTH as usize].to_vec();
+        let rows: Vec<Vec<u8>> = self.strip.chunks_exact(row).map(cut).collect();
+        let pixels = rows.concat();
+        RgbImage::from_raw(WIDTH, HEIGHT, pixels).expect("three bytes a pixel")
     }
 }
 
@@ -40,29 +59,28 @@ impl FrameSource for MovingPattern {
     }
 
     fn frame(&mut self, index: usize) -> Result<Option<RgbImage>> {
-        Ok((index < self.frames).then(|| picture(index)))
+        Ok((index < self.frames).then(|| self.picture(index)))
     }
 }
 
-fn picture(index: usize) -> RgbImage {
-    let shift = 4.0 * index as f32;
-    let disc = |x: f32, y: f32, centre: f32| {
-        let (dx, dy) = (x - centre - shift, y - 0.5 * HEIGHT as f32);
-        (dx * dx + dy * dy).sqrt() < 90.0
+/// The first frame, and `before` columns to its left.
+fn strip(before: usize) -> Vec<u8> {
+    let (width, height) = (WIDTH as usize, HEIGHT as usize);
+    let disc = |x: usize, y: usize, centre: f32| {
+        let dx = x as f32 - before as f32 - centre * width as f32;
+        let dy = y as f32 - 0.5 * height as f32;
+        dx * dx + dy * dy < 90.0 * 90.0
     };
-    let pixels = (0..HEIGHT)
-        .flat_map(|y| (0..WIDTH).map(move |x| (x as f32, y as f32)))
-        .flat_map(|(x, y)| {
-            let stripes = ((x * 0.05 + y * 0.02 + shift * 0.01).sin() * 60.0 + 100.0) as u8;
-            match (
-                disc(x, y, 0.3 * WIDTH as f32),
-                disc(x, y, 0.7 * WIDTH as f32),
-            ) {
-                (true, _) => [220, 60, stripes],
-                (_, true) => [40, stripes, 220],
-                _ => [stripes, 130, stripes / 2],
-            }
-        })
-        .collect();
-    RgbImage::from_raw(WIDTH, HEIGHT, pixels).expect("three bytes a pixel")
+    let colour = |x: usize, y: usize| {
+        let wave = (x as f32 * 0.05 + y as f32 * 0.02).sin();
+        let stripes = (wave * 60.0 + 100.0) as u8;
+        match (disc(x, y, 0.3), disc(x, y, 0.7)) {
+            (true, _) => [220, 60, stripes],
+            (_, true) => [40, stripes, 220],
+            _ => [stripes, 130, stripes / 2],
+        }
+    };
+    (0..height)
+        .flat_map(|y| (0..before + width).flat_map(move |x| colour(x, y)))
+        .collect()
 }

@@ -356,6 +356,8 @@ unsafe fn some_channels<S: Simd, F: Function, const N: usize, const EDGE: bool>(
     let kernel = job.conv.shape.kernel;
     let (weight, bias) = (job.conv.weight.as_ptr(), job.conv.bias.as_ptr());
     let start = columns.at + (position * job.source_step) as isize;
+    // From the first column that is read to the leftmost.
+    let lowest = columns.reach(kernel).0 - columns.at;
     // SAFETY: `count` channels from `c` on are accessed at positions inside the source and the line.
     unsafe {
         let mut sums = [load_some::<S>(bias.add(c), count); N];
@@ -365,9 +367,29 @@ unsafe fn some_channels<S: Simd, F: Function, const N: usize, const EDGE: bool>(
                 continue;
             }
             let line = source.as_ptr().add(y as usize * width * channels + c);
-            let filter = (rows.first + row * rows.step) * kernel + columns.first;
+            let filter = weight.add((rows.first + row * rows.step) * kernel * channels + c);
+            if !EDGE && columns.step == 1 {
+                let row = FilterRow {
+                    line: line.offset((start + lowest) * channels as isize),
+                    filter,
+                    backwards: columns.onward < 0,
+                    channels,
+                    count,
+                };
+                let slid = match (kernel, job.source_step) {
+                    (3, 1) => Some(row.slide::<S, N, 3, 1>(sums)),
+                    (3, 2) => Some(row.slide::<S, N, 3, 2>(sums)),
+                    (5, 1) => Some(row.slide::<S, N, 5, 1>(sums)),
+                    (5, 2) => Some(row.slide::<S, N, 5, 2>(sums)),
+                    _ => None,
+                };
+                if let Some(slid) = slid {
+                    sums = slid;
+                    continue;
+                }
+            }
             for column in 0..columns.count(kernel) {
-                let at = weight.add((filter + column * columns.step) * channels + c);
+                let at = filter.add((columns.first + column * columns.step) * channels);
                 let w = load_some::<S>(at, count);
                 let x = start + column as isize * columns.onward;
                 for (i, sum) in sums.iter_mut().enumerate() {
@@ -390,6 +412,50 @@ unsafe fn some_channels<S: Simd, F: Function, const N: usize, const EDGE: bool>(
                 S::store_partial(to, count, value);
             }
         }
+    }
+}
+
+/// A row of a kernel over the columns of a line.
+struct FilterRow {
+    /// The leftmost column that is read.
+    line: *const f32,
+    /// The row's first column.
+    filter: *const f32,
+    /// Whether the row's last column is the one that reads the leftmost.
+    backwards: bool,
+    channels: usize,
+    count: usize,
+}
+
+impl FilterRow {
+    /// Adds the row's products to the sums of `N` positions that are `STEP` columns apart. Each column is
+    /// loaded once, for all of the kernel's `K` columns that meet it.
+    ///
+    /// # Safety
+    /// All columns under the kernel exist, and `count <= LANES` channels of each.
+    #[inline(always)]
+    unsafe fn slide<S: Simd, const N: usize, const K: usize, const STEP: usize>(
+        &self,
+        mut sums: [S::V; N],
+    ) -> [S::V; N] {
+        // SAFETY: forwarded.
+        unsafe {
+            let mut weights = [S::splat(0.0); K];
+            for (k, weight) in weights.iter_mut().enumerate() {
+                let k = if self.backwards { K - 1 - k } else { k };
+                *weight = load_some::<S>(self.filter.add(k * self.channels), self.count);
+            }
+            for column in 0..(N - 1) * STEP + K {
+                let value = load_some::<S>(self.line.add(column * self.channels), self.count);
+                for (k, &weight) in weights.iter().enumerate() {
+                    if column >= k && (column - k) % STEP == 0 && (column - k) / STEP < N {
+                        let sum = &mut sums[(column - k) / STEP];
+                        *sum = S::fma(value, weight, *sum);
+                    }
+                }
+            }
+        }
+        sums
     }
 }
 
