@@ -135,8 +135,9 @@ proptest! {
         agree(|| linear.forward_normed(&norm, x.clone()), |g| with(&of_module(&norm, g), g));
     }
 
+    // Not of very few channels: of one or two nothing but rounding is left of the gradient.
     #[test]
-    fn norms_and_activations(rows in 1usize..900, width in 1usize..100, then in activations()) {
+    fn norms_and_activations(rows in 1usize..900, width in 4usize..100, then in activations()) {
         let norm = module(|p| LayerNorm::new(p, width, 1e-6));
         let x = input([rows, width]);
         agree(|| norm.forward_then(x.clone(), then), |g| {
