@@ -118,8 +118,9 @@ impl RunFolder {
         Ok(Some((path, progress)))
     }
 
-    /// Writes a checkpoint: `write` puts its files into the folder it is given. Afterwards only the
-    /// newest `keep` are left (0: all).
+    /// Writes a checkpoint: `write` puts its files into the folder it is given. If there is one of the
+    /// same step already, whose weights are the same then, only its progress is written anew.
+    /// Afterwards only the newest `keep` are left (0: all).
     ///
     /// # Errors
     /// As `write`, or [`TrainError::File`]; the checkpoints before stay as they are.
@@ -131,18 +132,17 @@ impl RunFolder {
     ) -> Result<PathBuf> {
         let folder = self.0.join(CHECKPOINTS);
         let path = folder.join(format!("{:0DIGITS$}", progress.step));
+        let json = serde_json::to_vec_pretty(progress).expect("a struct of numbers");
+        if path.exists() {
+            masklet_media::atomic::write(&path.join(PROGRESS), &json)?;
+            return Ok(path);
+        }
         let unfinished = tempfile::Builder::new()
             .prefix(TEMPORARY_PREFIX)
             .tempdir_in(&folder)
             .map_err(|source| TrainError::file("make a folder in", &folder, source))?;
         write(unfinished.path())?;
-        let json = serde_json::to_vec_pretty(progress).expect("a struct of numbers");
         masklet_media::atomic::write(&unfinished.path().join(PROGRESS), &json)?;
-        if path.exists() {
-            // The same step again, after a resume: the same content.
-            fs::remove_dir_all(&path)
-                .map_err(|source| TrainError::file("replace", &path, source))?;
-        }
         fs::rename(unfinished.keep(), &path)
             .map_err(|source| TrainError::file("write", &path, source))?;
         self.forget(keep)?;
@@ -222,6 +222,14 @@ mod tests {
         assert_eq!(progress.step, 200);
         assert_eq!(fs::read_to_string(path.join("weights")).unwrap(), "200");
         assert_eq!(folder.checkpoints().unwrap().len(), 2);
+
+        let validated = Progress {
+            validated: 200,
+            ..progress
+        };
+        let again = folder.save(&validated, 2, |_| panic!("the weights are there"));
+        assert_eq!(again.unwrap(), path);
+        assert_eq!(folder.newest().unwrap(), Some((path, validated)));
     }
 
     #[test]
