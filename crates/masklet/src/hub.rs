@@ -1,6 +1,6 @@
 //! Official models by name: found in the Hugging Face cache, or fetched into it.
 //!
-//! [`Hub::fetch`] gives the checkpoint of a [`Official`] as a file. What is in the cache is used
+//! [`Hub::fetch`] gives the checkpoint of an [`Official`] as a file. What is in the cache is used
 //! without any request; the cache is that of every Hugging Face tool (`models--facebook--…` with
 //! `refs`, `snapshots` and `blobs`), so a model that Python fetched is found here and the other way
 //! round. What is not there is fetched from the official repository with the `hf-hub` crate.
@@ -14,9 +14,9 @@
 //! ```no_run
 //! use masklet::{Compute, Model, Official, hub::Hub};
 //!
-//! let preset: Official = "sam2.1-tiny".parse()?;
-//! let file = Hub::from_env()?.fetch(preset, |event| println!("{event:?}"))?;
-//! let model = Model::open_as(file, Some(preset), Compute::default())?;
+//! let name: Official = "sam2.1-tiny".parse()?;
+//! let file = Hub::from_env()?.fetch(name, |event| println!("{event:?}"))?;
+//! let model = Model::open_as(file, Some(name.into()), Compute::default())?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
