@@ -46,7 +46,7 @@ pub fn copy(from: &Path, to: &Path) -> Result<()> {
     write_with(to, |file| io::copy(&mut source, file).map(drop))
 }
 
-/// As [`write`], and when it returns, the file survives a power cut as well.
+/// As [`write()`], and when it returns, the file survives a power cut as well.
 ///
 /// # Errors
 /// As [`write_with`], and if the disk does not confirm.
