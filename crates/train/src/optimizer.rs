@@ -59,8 +59,8 @@ impl Optimizer {
     /// An optimizer for a network with these parameters.
     ///
     /// # Errors
-    /// [`TrainError::Config`](crate::TrainError::Config) for a pattern in `freeze` that matches no parameter, naming the
-    /// nearest that does, or if nothing is left to train.
+    /// [`Config`](crate::TrainError::Config) for a pattern in `freeze` that matches no parameter,
+    /// naming the nearest that does, or if nothing is left to train.
     pub fn new(config: &TrainConfig, parameters: &[ParameterName]) -> Result<Self> {
         let options = config.optimizer.clone();
         let groups = ParameterGroups::new(parameters, &options, &config.freeze);
@@ -151,7 +151,7 @@ impl Optimizer {
     /// `moment_2/NAME` and, if a moving average is kept, `average/NAME` for each official name.
     ///
     /// # Errors
-    /// [`TrainError::Weights`](crate::TrainError::Weights) if the file cannot be written.
+    /// [`Weights`](crate::TrainError::Weights) if the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
         self.memory.save(&self.groups, path)
     }
@@ -159,8 +159,9 @@ impl Optimizer {
     /// Takes over what another optimizer of the same run wrote.
     ///
     /// # Errors
-    /// [`TrainError::Weights`](crate::TrainError::Weights) if the file cannot be read, [`TrainError::BadCheckpoint`](crate::TrainError::BadCheckpoint) if it is
-    /// of another network or incomplete. What was remembered stays then.
+    /// [`Weights`](crate::TrainError::Weights) if the file cannot be read,
+    /// [`BadCheckpoint`](crate::TrainError::BadCheckpoint) if it is of another network or incomplete.
+    /// What was remembered stays then.
     pub fn load(&mut self, path: &Path) -> Result<()> {
         self.memory = Memory::load(&self.groups, path)?;
         Ok(())
