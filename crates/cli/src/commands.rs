@@ -1,5 +1,6 @@
 //! One module for each command.
 
+pub(crate) mod annotate;
 pub(crate) mod bench;
 pub(crate) mod data;
 pub(crate) mod doctor;

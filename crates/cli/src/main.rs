@@ -69,6 +69,8 @@ enum Command {
     Eval(commands::eval::Args),
     /// Train or fine-tune a model.
     Train(commands::train::Args),
+    /// Annotate videos in a browser, alone or with others.
+    Annotate(Box<commands::annotate::Args>),
     /// The data engine: annotate, verify, count and export the masklets of a project.
     Engine(Box<commands::engine::Args>),
     /// Look into checkpoint files, and convert them.
@@ -112,6 +114,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Data(args) => commands::data::run(&args, &global),
         Command::Eval(args) => commands::eval::run(&args, &global),
         Command::Train(args) => commands::train::run(&args, &global),
+        Command::Annotate(args) => commands::annotate::run(&args, &global),
         Command::Engine(args) => commands::engine::run(&args, &global),
         Command::Weights(args) => commands::weights::run(&args, &global),
         Command::Models(args) => commands::models::run(&args, &global),

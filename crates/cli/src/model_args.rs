@@ -82,6 +82,11 @@ impl ModelArgs {
                  first used (`masklet models` lists them), or --weights FILE"
             ))
         })?;
+        self.fetch(preset)
+    }
+
+    /// The file of a published model.
+    pub(crate) fn fetch(&self, preset: Preset) -> Result<PathBuf, Failure> {
         let official = preset.official().ok_or_else(|| {
             Failure::usage(anyhow!(
                 "the weights of {preset} are not published: pass those of a training run with \

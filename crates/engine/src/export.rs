@@ -160,7 +160,7 @@ impl Project {
 
     /// Whether a video is held out from training. It depends on its pixels alone, so a video stays
     /// where it is while others come and go, and also after it was imported anew.
-    pub(crate) fn is_held_out(video: &Video, percent: u8) -> bool {
+    pub fn is_held_out(video: &Video, percent: u8) -> bool {
         // The file is named by its contents' hash; the extension says nothing of the pixels.
         let contents = video.file.split('.').next().unwrap_or_default();
         let hash = Sha256::digest(contents.as_bytes());

@@ -339,6 +339,27 @@ impl Project {
         })
     }
 
+    /// Whether [`annotate`](Self::annotate) would take masks of these objects now; the task as it is.
+    /// For programs that compute before they write.
+    ///
+    /// # Errors
+    /// As [`annotate`](Self::annotate).
+    pub fn check_annotate(
+        &self,
+        user: UserId,
+        task: TaskId,
+        seen: Option<EventId>,
+        masklets: &[MaskletId],
+    ) -> Result<Task> {
+        self.rehearse(user, |change| {
+            let known = tasks::to_annotate(change, task, seen, "annotate")?;
+            for &masklet in masklets {
+                tasks::must_be_open(known.masklet(masklet)?)?;
+            }
+            Ok(known)
+        })
+    }
+
     /// Removes the masks of an object on some frames; those without one are passed over.
     ///
     /// # Errors

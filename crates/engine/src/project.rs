@@ -171,14 +171,33 @@ impl Project {
 
     /// Reads from one state of the project, whatever is changed meanwhile.
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        self.with_reader(|transaction| read(&transaction))
+    }
+
+    /// Runs the checks of a change without making it: nothing is written, and nobody waits.
+    pub(crate) fn rehearse<T>(
+        &self,
+        user: UserId,
+        check: impl FnOnce(&Change<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let now = self.now();
+        self.with_reader(|transaction| {
+            check(&Change {
+                transaction,
+                user,
+                event: EventId(0),
+                now,
+            })
+        })
+    }
+
+    fn with_reader<T>(&self, read: impl FnOnce(Transaction<'_>) -> Result<T>) -> Result<T> {
         let idle = lock(&self.readers).pop();
         let mut reader = match idle {
             Some(reader) => reader,
             None => connection(&self.folder, OpenFlags::SQLITE_OPEN_READ_WRITE)?,
         };
-        let transaction = reader.transaction()?;
-        let result = read(&transaction);
-        drop(transaction);
+        let result = read(reader.transaction()?);
         let mut idle = lock(&self.readers);
         if idle.len() < IDLE_READERS {
             idle.push(reader);

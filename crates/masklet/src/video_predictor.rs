@@ -22,6 +22,7 @@ mod object;
 mod propagate;
 mod saved;
 mod session;
+mod stepwise;
 mod stream;
 
 use std::num::NonZeroUsize;

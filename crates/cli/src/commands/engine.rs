@@ -3,7 +3,7 @@
 mod auto;
 mod export;
 mod history;
-mod import;
+pub(crate) mod import;
 mod stats;
 mod tasks;
 mod team;
@@ -12,7 +12,9 @@ mod train;
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use masklet::Preset;
 use masklet_engine::{ModelFacts, ModelVersion, Project, UserId};
+use masklet_model::config::{Family, Official, Size};
 
 use crate::Global;
 use crate::failure::Failure;
@@ -93,25 +95,60 @@ impl ProjectArgs {
     }
 }
 
+/// What runs in a browser as long as nothing else is asked for.
+const DEFAULT_MODEL: Official = Official {
+    family: Family::Sam2_1,
+    size: Size::Tiny,
+};
+
 /// A checkpoint, and what the project knows or will know it as.
-struct ChosenModel {
-    file: PathBuf,
-    facts: ModelFacts,
+pub(crate) struct ChosenModel {
+    pub(crate) file: PathBuf,
+    pub(crate) facts: ModelFacts,
 }
 
 impl ChosenModel {
     /// The model that was asked for, or else the one that was trained in the project.
-    fn of(args: &ModelArgs, project: &Project) -> Result<Self, Failure> {
-        if !args.is_given() {
-            let current = project.settings()?.model;
-            let models = project.models()?;
-            let current = models.into_iter().find(|model| Some(model.id) == current);
-            let trained = current.and_then(|model| Some((project.model_file(&model)?, model)));
-            if let Some((file, ModelVersion { name, sha256, .. })) = trained {
-                let facts = ModelFacts { name, sha256 };
-                return Ok(Self { file, facts });
+    pub(crate) fn of(args: &ModelArgs, project: &Project) -> Result<Self, Failure> {
+        match Self::trained(args, project)? {
+            Some(trained) => Ok(trained),
+            None => Self::given(args),
+        }
+    }
+
+    /// The model that was trained in the project, unless another one is asked for.
+    fn trained(args: &ModelArgs, project: &Project) -> Result<Option<Self>, Failure> {
+        if args.is_given() {
+            return Ok(None);
+        }
+        let current = project.settings()?.model;
+        let models = project.models()?;
+        let current = models.into_iter().find(|model| Some(model.id) == current);
+        let trained = current.and_then(|model| Some((project.model_file(&model)?, model)));
+        Ok(
+            trained.map(|(file, ModelVersion { name, sha256, .. })| Self {
+                file,
+                facts: ModelFacts { name, sha256 },
+            }),
+        )
+    }
+
+    /// The model that was asked for, or else the one that was trained in the project, or else
+    /// sam2.1-tiny.
+    pub(crate) fn or_default(args: &ModelArgs, project: &Project) -> Result<Self, Failure> {
+        match Self::trained(args, project)? {
+            Some(trained) => Ok(trained),
+            None if args.is_given() => Self::given(args),
+            None => {
+                let preset = Preset::from(DEFAULT_MODEL);
+                let file = args.fetch(preset)?;
+                let facts = ModelFacts::of(preset.name(), &file)?;
+                Ok(Self { file, facts })
             }
         }
+    }
+
+    fn given(args: &ModelArgs) -> Result<Self, Failure> {
         let file = args.file()?;
         let name = match args.named() {
             Some(preset) => preset.name().to_owned(),

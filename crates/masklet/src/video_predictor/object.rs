@@ -149,6 +149,27 @@ impl TrackedObject {
         self.put_pending(scene, output)
     }
 
+    /// Takes a mask as what tracking in `direction` had found on the scene's frame, unless the frame
+    /// is prompted. `mask` is `[1, size, size, 1]`.
+    pub(super) fn recall(
+        &mut self,
+        scene: &Scene<'_>,
+        mask: Tensor<4>,
+        direction: Direction,
+    ) -> Result<()> {
+        let prompted = self.pending.contains_key(&scene.frame);
+        if prompted || self.bank.conditioning(scene.frame).is_some() {
+            return Ok(());
+        }
+        let network = scene.model.network();
+        let output = FrameOutput::new(network.adopt_mask(scene.features, mask), scene.options)?;
+        let logits = output.low_res_logits.clone();
+        let remembered = remember(scene, logits, output, network.mask_encoding(false));
+        self.bank.insert_recent(scene.frame, remembered);
+        self.visited.insert(scene.frame..scene.frame + 1, direction);
+        Ok(())
+    }
+
     /// Removes all prompts on `frame`. What was remembered of it stays as an ordinary memory.
     pub(super) fn clear_prompts(&mut self, frame: usize) {
         self.points.remove(&frame);

@@ -110,7 +110,7 @@ impl<S: FrameSource> Iterator for Propagate<'_, S> {
         let frame = self.next.take().filter(|_| self.remaining > 0)?;
         let result = self
             .session
-            .track_frame(frame, self.direction)
+            .track_frame(frame, self.direction, |_| true)
             .transpose()?;
         if result.is_ok() {
             self.remaining -= 1;

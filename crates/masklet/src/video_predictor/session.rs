@@ -150,12 +150,8 @@ impl<S: FrameSource> VideoSession<S> {
     /// # Errors
     /// As [`Self::add_mask`]; if a mask has another size, none is added.
     pub fn add_masks(&mut self, frame: usize, masks: &[(ObjectId, &Mask)]) -> Result<FrameResult> {
-        let expected = self.dimensions();
-        if let Some((_, wrong)) = masks.iter().find(|(_, m)| m.dimensions() != expected) {
-            return Err(Error::MaskSize {
-                found: wrong.dimensions(),
-                expected,
-            });
+        for (_, mask) in masks {
+            self.check_mask(mask)?;
         }
         self.frames.check(frame)?;
         for (id, mask) in masks {
@@ -233,7 +229,7 @@ impl<S: FrameSource> VideoSession<S> {
     /// If there is nothing to track, an object has no prompted frame left, or a prompted frame
     /// cannot be read again.
     pub fn propagate(&mut self, propagation: Propagation) -> Result<Propagate<'_, S>> {
-        self.settle()?;
+        self.settle(|_| true)?;
         Propagate::new(self, propagation)
     }
 
@@ -247,11 +243,12 @@ impl<S: FrameSource> VideoSession<S> {
         Some((frames().min()?, frames().max()?))
     }
 
-    /// Tracks all objects on a frame; `None` past the end of the video.
+    /// Tracks the objects that are wanted on a frame; `None` past the end of the video.
     pub(super) fn track_frame(
         &mut self,
         frame: usize,
         direction: crate::Direction,
+        wanted: impl Fn(ObjectId) -> bool,
     ) -> Result<Option<FrameResult>> {
         let Some(features) = self.frames.get(&self.model, frame)? else {
             return Ok(None);
@@ -266,6 +263,7 @@ impl<S: FrameSource> VideoSession<S> {
         let outputs = self
             .objects
             .iter_mut()
+            .filter(|object| wanted(object.id))
             .map(|object| Ok((object.id, object.track(&scene, direction)?)))
             .collect::<Result<Vec<_>>>()?;
         Ok(Some(self.result(frame, outputs)))
@@ -273,6 +271,15 @@ impl<S: FrameSource> VideoSession<S> {
 
     pub(super) fn check_frame(&self, frame: usize) -> Result<()> {
         self.frames.check(frame)
+    }
+
+    /// Refuses a mask that is not of the video's size.
+    pub(super) fn check_mask(&self, mask: &Mask) -> Result<()> {
+        let (found, expected) = (mask.dimensions(), self.dimensions());
+        match found == expected {
+            true => Ok(()),
+            false => Err(Error::MaskSize { found, expected }),
+        }
     }
 
     fn prompt_with_points(
@@ -292,7 +299,7 @@ impl<S: FrameSource> VideoSession<S> {
     }
 
     /// A mask as the network takes it, `[1, size, size, 1]`, 0 or 1.
-    fn hard_mask(&self, mask: &Mask) -> Tensor<4> {
+    pub(super) fn hard_mask(&self, mask: &Mask) -> Tensor<4> {
         let size = self.model.config().image_size;
         let hard: Vec<f32> = preprocess::resize_mask(mask, size, size)
             .into_iter()
@@ -303,7 +310,7 @@ impl<S: FrameSource> VideoSession<S> {
     }
 
     /// Lets an object, new or known, look at a frame.
-    fn look_at(
+    pub(super) fn look_at(
         &mut self,
         frame: usize,
         id: ObjectId,
@@ -329,12 +336,15 @@ impl<S: FrameSource> VideoSession<S> {
         }
     }
 
-    /// Remembers all prompted frames.
-    pub(super) fn settle(&mut self) -> Result<()> {
+    /// Remembers all prompted frames of the objects that are wanted.
+    pub(super) fn settle(&mut self, wanted: impl Fn(ObjectId) -> bool) -> Result<()> {
         if self.objects.is_empty() {
             return Err(Error::NoPrompts);
         }
         for index in 0..self.objects.len() {
+            if !wanted(self.objects[index].id) {
+                continue;
+            }
             for frame in self.objects[index].pending_frames() {
                 let features = self.features(frame)?;
                 let scene = Scene {
@@ -355,7 +365,7 @@ impl<S: FrameSource> VideoSession<S> {
     }
 
     /// The features of a frame that must exist.
-    fn features(&mut self, frame: usize) -> Result<masklet_model::ImageFeatures> {
+    pub(super) fn features(&mut self, frame: usize) -> Result<masklet_model::ImageFeatures> {
         self.frames
             .get(&self.model, frame)?
             .ok_or(Error::NoSuchFrame {
@@ -364,7 +374,7 @@ impl<S: FrameSource> VideoSession<S> {
             })
     }
 
-    fn find(&self, id: ObjectId) -> Result<usize> {
+    pub(super) fn find(&self, id: ObjectId) -> Result<usize> {
         self.objects
             .iter()
             .position(|object| object.id == id)

@@ -102,9 +102,11 @@ impl StreamTracker {
                 objects: Vec::new(),
             });
         }
-        self.session.settle()?;
+        self.session.settle(|_| true)?;
         self.session.source_mut().show(picture);
-        let result = self.session.track_frame(frame, Direction::Forward)?;
+        let result = self
+            .session
+            .track_frame(frame, Direction::Forward, |_| true)?;
         Ok(result.expect("the frame was just shown"))
     }
 
@@ -189,7 +191,7 @@ impl StreamTracker {
     pub fn save(&mut self, path: impl AsRef<Path>, note: &str) -> Result<()> {
         // What was prompted on the current frame can only be remembered while the frame is here.
         if !self.session.is_empty() {
-            self.session.settle()?;
+            self.session.settle(|_| true)?;
         }
         self.session.save(path, note)
     }

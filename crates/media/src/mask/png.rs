@@ -1,5 +1,6 @@
 //! Masks as PNG files.
 
+use std::io;
 use std::path::Path;
 
 use image::{DynamicImage, ExtendedColorType};
@@ -38,19 +39,38 @@ impl Mask {
     /// # Errors
     /// [`MediaError::Write`], naming the file; [`MediaError::EmptyImage`] if a side is zero.
     pub fn save_png(&self, path: impl AsRef<Path>) -> Result<()> {
-        let (width, height) = self.dimensions();
-        if width == 0 || height == 0 {
-            return Err(MediaError::EmptyImage { width, height });
+        self.check_not_empty()?;
+        write_png(path.as_ref(), self.encoded())
+    }
+
+    /// The bytes of such a PNG file.
+    ///
+    /// # Errors
+    /// [`MediaError::EmptyImage`] if a side is zero; [`MediaError::Write`] if the encoder fails.
+    pub fn to_png(&self) -> Result<Vec<u8>> {
+        self.check_not_empty()?;
+        self.encoded().map_err(|source| MediaError::Write {
+            path: "PNG in memory".into(),
+            source,
+        })
+    }
+
+    fn check_not_empty(&self) -> Result<()> {
+        match self.dimensions() {
+            (0, height) => Err(MediaError::EmptyImage { width: 0, height }),
+            (width, 0) => Err(MediaError::EmptyImage { width, height: 0 }),
+            _ => Ok(()),
         }
+    }
+
+    fn encoded(&self) -> io::Result<Vec<u8>> {
+        let (width, height) = self.dimensions();
         let grey: Vec<u8> = self
             .bits()
             .iter()
             .map(|&bit| if bit { 255 } else { 0 })
             .collect();
-        write_png(
-            path.as_ref(),
-            encode_png(&grey, width, height, ExtendedColorType::L8),
-        )
+        encode_png(&grey, width, height, ExtendedColorType::L8)
     }
 }
 

@@ -1,11 +1,11 @@
 //! `masklet engine import`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use clap::ValueEnum;
-use masklet_engine::Project;
 use masklet_engine::import::{Arrival, ImportReport};
+use masklet_engine::{Project, UserId};
 
 use super::ProjectArgs;
 use crate::Global;
@@ -58,60 +58,81 @@ impl From<ArrivalName> for Arrival {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
-    // A name that is mistyped must not become an empty project.
-    if let Some(missing) = args.paths.iter().find(|path| !path.exists()) {
-        return Err(Failure::usage(anyhow!("there is no {}", missing.display())));
-    }
+    check_paths(&args.paths)?;
     let folder = &args.project.project;
-    let project = match (Project::is_at(folder), &args.name) {
-        (true, Some(_)) => {
-            return Err(Failure::usage(anyhow!(
-                "--name is for a new project, and {} holds one; `masklet engine settings` renames it",
-                folder.display()
-            )));
-        }
-        (true, None) => Project::open(folder)?,
-        (false, name) => {
-            let of_folder = || {
-                folder
-                    .file_name()
-                    .unwrap_or(folder.as_os_str())
-                    .to_string_lossy()
-            };
-            let name = name.clone().unwrap_or_else(|| of_folder().into_owned());
-            let owner = args.project.user.as_deref().unwrap_or(OWNER);
-            Project::create(folder, &name, owner)?
-        }
-    };
-    let user = args.project.user_of(&project)?;
-    let mut progress = Progress::new("video", None, global.quiet);
-    let mut all = ImportReport::default();
-    for path in &args.paths {
-        match project.import(user, path, args.masklets.into(), &mut |_| progress.step()) {
-            Ok(report) => {
-                all.videos.extend(report.videos);
-                all.refused.extend(report.refused);
-            }
-            // One that is no video does not keep the others out.
-            Err(error) => all
-                .refused
-                .push((path.display().to_string(), error.to_string())),
-        }
+    if Project::is_at(folder) && args.name.is_some() {
+        return Err(Failure::usage(anyhow!(
+            "--name is for a new project, and {} holds one; `masklet engine settings` renames it",
+            folder.display()
+        )));
     }
-    progress.finish();
+    let owner = args.project.user.as_deref();
+    let project = open_or_create(folder, args.name.as_deref(), owner)?;
+    let user = args.project.user_of(&project)?;
+    let all = take_in(&project, user, &args.paths, args.masklets.into(), global);
     print(&all, global)?;
     match all.refused.len() {
         0 => Ok(()),
         count => Err(Failure::failed(anyhow!(
             "{count} not taken in, {} taken in: {}",
             all.videos.len(),
-            all.refused
-                .iter()
-                .map(|(name, why)| told(name, why))
-                .collect::<Vec<_>>()
-                .join("; ")
+            refusals(&all).join("; ")
         ))),
     }
+}
+
+/// Refuses what is not there: a name that is mistyped must not become an empty project.
+pub(crate) fn check_paths(paths: &[PathBuf]) -> Result<(), Failure> {
+    match paths.iter().find(|path| !path.exists()) {
+        Some(missing) => Err(Failure::usage(anyhow!("there is no {}", missing.display()))),
+        None => Ok(()),
+    }
+}
+
+/// The project in a folder, which is made if there is none.
+pub(crate) fn open_or_create(
+    folder: &Path,
+    name: Option<&str>,
+    owner: Option<&str>,
+) -> Result<Project, Failure> {
+    if Project::is_at(folder) {
+        return Ok(Project::open(folder)?);
+    }
+    let of_folder = folder.file_name().unwrap_or(folder.as_os_str());
+    let of_folder = of_folder.to_string_lossy();
+    let name = name.unwrap_or(&of_folder);
+    Ok(Project::create(folder, name, owner.unwrap_or(OWNER))?)
+}
+
+/// Takes videos and data sets in. One that is refused does not keep the others out.
+pub(crate) fn take_in(
+    project: &Project,
+    user: UserId,
+    paths: &[PathBuf],
+    arrival: Arrival,
+    global: &Global,
+) -> ImportReport {
+    let mut progress = Progress::new("video", None, global.quiet);
+    let mut all = ImportReport::default();
+    for path in paths {
+        match project.import(user, path, arrival, &mut |_| progress.step()) {
+            Ok(report) => {
+                all.videos.extend(report.videos);
+                all.refused.extend(report.refused);
+            }
+            Err(error) => all
+                .refused
+                .push((path.display().to_string(), error.to_string())),
+        }
+    }
+    progress.finish();
+    all
+}
+
+/// What was refused, and why.
+pub(crate) fn refusals(report: &ImportReport) -> Vec<String> {
+    let refused = report.refused.iter();
+    refused.map(|(name, why)| told(name, why)).collect()
 }
 
 /// A name and why it was refused, which may begin with the name.

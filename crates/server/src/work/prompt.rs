@@ -1,0 +1,293 @@
+//! Prompts on one frame, answered with a mask that is stored.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use masklet::{Direction, ObjectMask};
+use masklet_engine::{
+    EventId, FrameEntry, MaskUpdate, MaskletId, Phase, Project, Prompt, Task, TaskId, UserId,
+};
+use masklet_media::{Rle, stability_score};
+use serde::Serialize;
+
+use super::session::{SCRATCH, Scratch, Session, object_of};
+use super::sessions::Sessions;
+use super::wanted::{Conditioning, Wanted};
+use crate::error::{ApiError, Result};
+
+/// Prompts of one frame and object at most.
+const MOST_PROMPTS: usize = 256;
+
+/// Prompts that somebody gave.
+pub(crate) struct PromptOrder {
+    pub(crate) user: UserId,
+    pub(crate) task: TaskId,
+    pub(crate) seen: EventId,
+    pub(crate) masklet: MaskletId,
+    pub(crate) frame: u32,
+    pub(crate) prompts: Vec<Prompt>,
+    pub(crate) milliseconds: u32,
+}
+
+/// What came of them.
+#[derive(Serialize)]
+pub(crate) struct Predicted {
+    revision: EventId,
+    entry: FrameEntry,
+    mask: Rle,
+    /// The mask's IoU with the object as the model predicts it.
+    score: f32,
+    /// Time in the model.
+    milliseconds: u64,
+}
+
+/// Where to begin with a list of prompts.
+enum Start {
+    /// What the session has is the list's beginning.
+    Continue,
+    /// The stored mask is.
+    Mask,
+    /// Nothing is known.
+    Fresh,
+}
+
+impl PromptOrder {
+    /// Refuses lists that mean nothing.
+    pub(crate) fn check(&self) -> Result<()> {
+        let bad = |why: &str| Err(ApiError::bad_request(why));
+        let Some((first, more)) = self.prompts.split_first() else {
+            return bad("there is no prompt: give at least one click, or a box");
+        };
+        if self.prompts.len() > MOST_PROMPTS {
+            return bad("there are more than 256 prompts: draw the mask instead");
+        }
+        if !more
+            .iter()
+            .all(|prompt| matches!(prompt, Prompt::Click { .. }))
+        {
+            return bad("only clicks can follow a prompt: a box or mask stands first, once");
+        }
+        if *first == Prompt::Mask && more.is_empty() {
+            return bad("the stored mask alone needs no model: add a click, or store another mask");
+        }
+        Ok(())
+    }
+
+    fn begins_with(&self, stored: &FrameEntry) -> bool {
+        !stored.prompts.is_empty()
+            && stored.prompts.len() < self.prompts.len()
+            && self.prompts.starts_with(&stored.prompts)
+    }
+
+    /// Where to begin, and what is to be played from there.
+    fn plan(&self, stored: Option<&FrameEntry>, known: bool) -> Result<(Start, &[Prompt])> {
+        let continued = stored.filter(|stored| self.begins_with(stored));
+        let rest = continued.map(|stored| &self.prompts[stored.prompts.len()..]);
+        Ok(match (rest, self.prompts.first()) {
+            (Some(rest), _) if known => (Start::Continue, rest),
+            (rest, Some(Prompt::Mask)) => {
+                if stored.is_none() {
+                    return Err(ApiError::bad_request(
+                        "there is no mask on this frame to begin with: click, or draw one",
+                    ));
+                }
+                (Start::Mask, rest.unwrap_or(&self.prompts[1..]))
+            }
+            _ => (Start::Fresh, &self.prompts[..]),
+        })
+    }
+
+    /// Clicks that are not stored yet.
+    fn new_clicks(&self, stored: Option<&FrameEntry>) -> u32 {
+        let before = stored.map_or(&[][..], |stored| &stored.prompts);
+        let common = before.iter().zip(&self.prompts);
+        let common = common.take_while(|(one, other)| one == other).count();
+        let new = self.prompts[common..].iter();
+        new.filter(|prompt| matches!(prompt, Prompt::Click { .. }))
+            .count() as u32
+    }
+}
+
+impl Sessions {
+    /// Segments an object on a frame, and stores its mask.
+    pub(crate) fn prompt(&mut self, order: &PromptOrder) -> Result<Predicted> {
+        let PromptOrder {
+            user,
+            task,
+            masklet,
+            frame,
+            ..
+        } = *order;
+        order.check()?;
+        let known = self
+            .project
+            .check_annotate(user, task, Some(order.seen), &[masklet])?;
+        let stored = self.project.frame(masklet, frame)?;
+        let begun = Instant::now();
+        let found = self.predict(order, &known, stored.as_ref());
+        let found = found.inspect_err(|_| self.forget(user, task))?;
+        let milliseconds = begun.elapsed().as_millis() as u64;
+        let mask = Rle::encode(&found.mask());
+        let update = MaskUpdate {
+            occlusion_score: Some(found.object_score),
+            stability_score: Some(stability_score(&found.low_res_logits, 0.0, 1.0)),
+            prompts: Some(order.prompts.clone()),
+            clicks: order.new_clicks(stored.as_ref()),
+            milliseconds: order.milliseconds,
+            ..MaskUpdate::new(masklet, frame, mask.clone())
+        };
+        let done =
+            self.project
+                .annotate(user, task, Some(order.seen), &[update], Some(&self.facts));
+        // The session has seen a prompt that is not stored.
+        let done = done.inspect_err(|_| self.forget(user, task))?;
+        let entry = self.project.frame(masklet, frame)?.ok_or_else(|| {
+            ApiError::failed("the mask was stored, and removed by somebody at once")
+        })?;
+        let session = self.get(user, &known)?;
+        match known.phase {
+            Phase::Interactive => session.note(masklet, &entry, true),
+            Phase::PerFrame | Phase::MaskPropagation => {
+                session.scratch = Some(Scratch {
+                    masklet,
+                    frame,
+                    mask: entry.mask.clone(),
+                });
+            }
+        }
+        let task = self.project.task(task)?;
+        self.live.task(&task);
+        Ok(Predicted {
+            revision: done.revision,
+            entry,
+            mask,
+            score: found.predicted_iou,
+            milliseconds,
+        })
+    }
+
+    fn predict(
+        &mut self,
+        order: &PromptOrder,
+        task: &Task,
+        stored: Option<&FrameEntry>,
+    ) -> Result<ObjectMask> {
+        let project = Arc::clone(&self.project);
+        let session = self.get(order.user, task)?;
+        match task.phase {
+            Phase::PerFrame | Phase::MaskPropagation => session.alone(&project, order, stored),
+            Phase::Interactive => session.with_memory(&project, order, stored),
+        }
+    }
+}
+
+impl Session {
+    /// Segments by the picture alone.
+    fn alone(
+        &mut self,
+        project: &Project,
+        order: &PromptOrder,
+        stored: Option<&FrameEntry>,
+    ) -> Result<ObjectMask> {
+        let tried = self.scratch.take();
+        let known = tried.zip(stored).is_some_and(|(tried, stored)| {
+            let here = (order.masklet, order.frame);
+            (tried.masklet, tried.frame) == here && tried.mask == stored.mask
+        });
+        let (start, rest) = order.plan(stored, known)?;
+        let frame = order.frame as usize;
+        if !matches!(start, Start::Continue) {
+            self.remove(SCRATCH)?;
+        }
+        if let (Start::Mask, Some(stored)) = (start, stored) {
+            let mask = self.read(project, stored)?;
+            self.video.add_mask(frame, SCRATCH, &mask.decode())?;
+        }
+        self.play(frame, SCRATCH, rest)
+    }
+
+    /// Segments with what is remembered of other frames.
+    fn with_memory(
+        &mut self,
+        project: &Project,
+        order: &PromptOrder,
+        stored: Option<&FrameEntry>,
+    ) -> Result<ObjectMask> {
+        let PromptOrder { masklet, frame, .. } = *order;
+        let id = object_of(masklet)?;
+        let touched = stored.filter(|stored| stored.touched());
+        // Prompts that are not the stored ones with more after them replace these.
+        let from_mask = order.prompts.first() == Some(&Prompt::Mask);
+        let replaced = touched.is_some_and(|stored| !from_mask && !order.begins_with(stored));
+        let wanted = Wanted {
+            conditioning: Conditioning::Touched,
+            // A frame that was tracked is corrected with what tracking knew.
+            near: stored
+                .filter(|stored| !stored.touched())
+                .map(|_| (frame, Direction::Forward)),
+            except: replaced.then_some(frame),
+        };
+        self.sync(project, masklet, &wanted)?;
+        let known = touched.is_some_and(|stored| self.knows(masklet, stored));
+        let (start, rest) = order.plan(stored, known)?;
+        if let (Start::Mask, Some(stored)) = (start, stored) {
+            let mask = self.read(project, stored)?;
+            self.video.add_mask(frame as usize, id, &mask.decode())?;
+        }
+        self.play(frame as usize, id, rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn click(x: f32) -> Prompt {
+        Prompt::Click {
+            x,
+            y: 1.0,
+            positive: true,
+        }
+    }
+
+    fn order(prompts: &[Prompt]) -> PromptOrder {
+        PromptOrder {
+            user: UserId(1),
+            task: TaskId(1),
+            seen: EventId(1),
+            masklet: MaskletId(1),
+            frame: 0,
+            prompts: prompts.to_vec(),
+            milliseconds: 0,
+        }
+    }
+
+    const BOX: Prompt = Prompt::Box {
+        x0: 0.0,
+        y0: 0.0,
+        x1: 5.0,
+        y1: 5.0,
+    };
+
+    #[test]
+    fn lists_that_mean_nothing_are_refused() {
+        for good in [
+            vec![click(1.0)],
+            vec![BOX],
+            vec![BOX, click(1.0)],
+            vec![Prompt::Mask, click(1.0), click(2.0)],
+        ] {
+            assert!(order(&good).check().is_ok(), "{good:?}");
+        }
+        for bad in [
+            vec![],
+            vec![Prompt::Mask],
+            vec![click(1.0), BOX],
+            vec![BOX, BOX],
+            vec![click(1.0), Prompt::Mask],
+            vec![click(1.0); 257],
+        ] {
+            assert!(order(&bad).check().is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Who is served next: clicks before frames that are got ready before frames that are tracked, and
+//! within each everybody in turn.
+
+use std::collections::VecDeque;
+
+use masklet_engine::UserId;
+
+/// After so many clicks in a row a frame is tracked if one waits, so that propagations end on a
+/// server where somebody always clicks.
+const MOST_IN_A_ROW: u32 = 8;
+
+/// Things that wait, in turn between users; those of one user in their order.
+#[derive(Debug)]
+pub(crate) struct Turns<T> {
+    users: VecDeque<(UserId, VecDeque<T>)>,
+}
+
+impl<T> Default for Turns<T> {
+    fn default() -> Self {
+        Self {
+            users: VecDeque::new(),
+        }
+    }
+}
+
+impl<T> Turns<T> {
+    pub(crate) fn push(&mut self, user: UserId, thing: T) {
+        match self.users.iter_mut().find(|(known, _)| *known == user) {
+            Some((_, own)) => own.push_back(thing),
+            None => self.users.push_back((user, VecDeque::from([thing]))),
+        }
+    }
+
+    /// The next thing; its user goes to the end of the row.
+    pub(crate) fn pop(&mut self) -> Option<(UserId, T)> {
+        let (user, mut own) = self.users.pop_front()?;
+        let thing = own.pop_front()?;
+        if !own.is_empty() {
+            self.users.push_back((user, own));
+        }
+        Some((user, thing))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.users.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.users.iter().map(|(_, own)| own.len()).sum()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.users.iter().flat_map(|(_, own)| own)
+    }
+}
+
+/// What is to be done next.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Next<J, P> {
+    /// A job that ends.
+    Job(J),
+    /// A step of a propagation, which may come back.
+    Step(UserId, P),
+}
+
+/// All that waits for the model: jobs `J` and propagations `P`.
+#[derive(Debug)]
+pub(crate) struct Queue<J, P> {
+    urgent: Turns<J>,
+    /// At most one for each user.
+    ahead: VecDeque<(UserId, J)>,
+    pub(crate) slow: Turns<P>,
+    in_a_row: u32,
+}
+
+impl<J, P> Default for Queue<J, P> {
+    fn default() -> Self {
+        Self {
+            urgent: Turns::default(),
+            ahead: VecDeque::new(),
+            slow: Turns::default(),
+            in_a_row: 0,
+        }
+    }
+}
+
+impl<J, P> Queue<J, P> {
+    /// Something that somebody waits for.
+    pub(crate) fn push_urgent(&mut self, user: UserId, job: J) {
+        self.urgent.push(user, job);
+    }
+
+    /// Something that somebody may want soon, in place of what they may have wanted before.
+    pub(crate) fn push_ahead(&mut self, user: UserId, job: J) {
+        match self.ahead.iter_mut().find(|(known, _)| *known == user) {
+            Some((_, older)) => *older = job,
+            None => self.ahead.push_back((user, job)),
+        }
+    }
+
+    /// Whether anybody waits at their screen.
+    pub(crate) fn has_urgent(&self) -> bool {
+        !self.urgent.is_empty()
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Next<J, P>> {
+        let patient = self.in_a_row < MOST_IN_A_ROW || self.slow.is_empty();
+        if patient {
+            let job = self.urgent.pop().or_else(|| self.ahead.pop_front());
+            if let Some((_, job)) = job {
+                self.in_a_row += 1;
+                return Some(Next::Job(job));
+            }
+        }
+        self.in_a_row = 0;
+        let (user, step) = self.slow.pop()?;
+        Some(Next::Step(user, step))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANN: UserId = UserId(1);
+    const BEN: UserId = UserId(2);
+
+    fn taken(queue: &mut Queue<&'static str, &'static str>) -> Vec<&'static str> {
+        let next = std::iter::from_fn(|| queue.pop());
+        next.map(|next| match next {
+            Next::Job(name) | Next::Step(_, name) => name,
+        })
+        .collect()
+    }
+
+    #[test]
+    fn everybody_has_their_turn() {
+        let mut queue = Queue::default();
+        for job in ["a1", "a2", "a3"] {
+            queue.push_urgent(ANN, job);
+        }
+        queue.push_urgent(BEN, "b1");
+        assert_eq!(taken(&mut queue), ["a1", "b1", "a2", "a3"]);
+    }
+
+    #[test]
+    fn clicks_go_before_frames_and_only_the_newest_frame_is_got_ready() {
+        let mut queue = Queue::default();
+        queue.slow.push(ANN, "track a");
+        queue.slow.push(BEN, "track b");
+        queue.push_ahead(ANN, "old");
+        queue.push_ahead(ANN, "new");
+        queue.push_urgent(BEN, "click");
+        assert_eq!(taken(&mut queue), ["click", "new", "track a", "track b"]);
+    }
+
+    #[test]
+    fn clicks_do_not_hold_propagations_up_for_ever() {
+        let mut queue = Queue::default();
+        queue.slow.push(ANN, "track");
+        for _ in 0..20 {
+            queue.push_urgent(BEN, "click");
+        }
+        let order = taken(&mut queue);
+        let at = order.iter().position(|&name| name == "track");
+        assert_eq!(at, Some(MOST_IN_A_ROW as usize));
+    }
+}

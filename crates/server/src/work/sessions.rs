@@ -1,0 +1,110 @@
+//! The sessions that are in memory: the latest ones, within bounds.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use masklet::{Model, VideoOptions, VideoPredictor};
+use masklet_engine::{ModelFacts, Project, Task, TaskId, UserId};
+
+use super::session::Session;
+use crate::error::Result;
+use crate::live::Live;
+
+/// Sessions that are kept at most.
+const MOST_SESSIONS: usize = 8;
+/// Frames of objects that all sessions together remember at most: 0.8 MB each at 1024 pixels. The
+/// one in use may have more.
+const MOST_REMEMBERED: usize = 2500;
+/// Encoded frames that each session keeps, 16 MB each at 1024 pixels.
+const CACHED_FRAMES: usize = 6;
+/// For how long a session that nobody uses is kept.
+const UNUSED: Duration = Duration::from_secs(600);
+
+struct Open {
+    user: UserId,
+    task: TaskId,
+    used: Instant,
+    session: Session,
+}
+
+/// The model, and everybody's sessions with it.
+pub(crate) struct Sessions {
+    predictor: VideoPredictor,
+    pub(crate) facts: ModelFacts,
+    pub(crate) project: Arc<Project>,
+    pub(crate) live: Arc<Live>,
+    /// The latest last.
+    open: Vec<Open>,
+}
+
+impl Sessions {
+    pub(crate) fn new(
+        model: &Model,
+        facts: ModelFacts,
+        project: Arc<Project>,
+        live: Arc<Live>,
+    ) -> Self {
+        let options = VideoOptions {
+            cached_frames: CACHED_FRAMES,
+            ..VideoOptions::default()
+        };
+        Self {
+            predictor: VideoPredictor::with_options(model, options),
+            facts,
+            project,
+            live,
+            open: Vec::new(),
+        }
+    }
+
+    /// A user's session of a task.
+    pub(crate) fn get(&mut self, user: UserId, task: &Task) -> Result<&mut Session> {
+        let known = |open: &Open| open.user == user && open.task == task.id;
+        let mut open = match self.open.iter().position(known) {
+            Some(at) => self.open.remove(at),
+            None => {
+                let video = self.project.video(task.video)?;
+                let frames = self.project.open_frames(&video)?;
+                Open {
+                    user,
+                    task: task.id,
+                    used: Instant::now(),
+                    session: Session::new(self.predictor.session(frames), task.phase),
+                }
+            }
+        };
+        open.used = Instant::now();
+        open.session.in_phase(task.phase);
+        self.make_room(open.session.remembered());
+        self.open.push(open);
+        let open = self.open.last_mut().expect("one was pushed");
+        Ok(&mut open.session)
+    }
+
+    /// Drops the oldest until there is room for one more with so many frames of objects.
+    fn make_room(&mut self, remembered: usize) {
+        let all =
+            |open: &[Open]| -> usize { open.iter().map(|open| open.session.remembered()).sum() };
+        while !self.open.is_empty()
+            && (self.open.len() >= MOST_SESSIONS || all(&self.open) + remembered > MOST_REMEMBERED)
+        {
+            self.open.remove(0);
+        }
+    }
+
+    /// Drops a session of which nobody knows the state.
+    pub(crate) fn forget(&mut self, user: UserId, task: TaskId) {
+        self.open
+            .retain(|open| open.user != user || open.task != task);
+    }
+
+    /// Drops what nobody has used for a while.
+    pub(crate) fn drop_unused(&mut self) {
+        self.open.retain(|open| open.used.elapsed() < UNUSED);
+    }
+
+    /// Drops everything.
+    pub(crate) fn drop_all(&mut self) {
+        self.open.clear();
+    }
+}

@@ -1,0 +1,235 @@
+//! The thread that runs the model.
+
+use std::collections::HashSet;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use masklet_engine::{TaskId, UserId};
+use tokio::sync::oneshot;
+
+use super::propagation::{Propagation, Step};
+use super::queue::{Next, Queue};
+use super::sessions::Sessions;
+use crate::error::{ApiError, Result};
+
+/// How often an idle worker looks for sessions to drop.
+const IDLE_CHECK: Duration = Duration::from_secs(30);
+
+type Job = Box<dyn FnOnce(&mut Sessions) + Send>;
+
+/// How much somebody waits for a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// At their screen.
+    Urgent,
+    /// Not yet, and only for their newest one.
+    Ahead,
+}
+
+/// A handle of the thread that runs the model.
+pub(crate) struct Worker {
+    inner: Arc<Inner>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Inner {
+    waiting: Mutex<Waiting>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    queue: Queue<Job, Box<Propagation>>,
+    /// Those that are paused.
+    paused: Vec<(UserId, Box<Propagation>)>,
+    /// Tasks through which something is being propagated.
+    tasks: HashSet<TaskId>,
+    closed: bool,
+}
+
+impl Worker {
+    /// Starts the thread.
+    pub(crate) fn start(sessions: Sessions) -> io::Result<Self> {
+        let inner = Arc::new(Inner {
+            waiting: Mutex::default(),
+            wake: Condvar::new(),
+        });
+        let own = Arc::clone(&inner);
+        let thread = Builder::new().name("model".to_owned());
+        let thread = thread.spawn(move || own.run(sessions))?;
+        Ok(Self {
+            inner,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Has the model do something, and waits for what comes of it.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        user: UserId,
+        lane: Lane,
+        run: impl FnOnce(&mut Sessions) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |sessions| {
+            if !answer.is_closed() {
+                // Whoever asked may have left meanwhile.
+                let _ = answer.send(run(sessions));
+            }
+        });
+        {
+            let mut waiting = self.inner.lock();
+            if waiting.closed {
+                return Err(closing());
+            }
+            match lane {
+                Lane::Urgent => waiting.queue.push_urgent(user, job),
+                Lane::Ahead => waiting.queue.push_ahead(user, job),
+            }
+        }
+        self.inner.wake.notify_one();
+        answered.await.unwrap_or_else(|_| {
+            Err(match lane {
+                Lane::Urgent => ApiError::failed("the model failed; the server's log says why"),
+                Lane::Ahead => ApiError::busy("a newer frame was asked for before this one's turn"),
+            })
+        })
+    }
+
+    /// Lets a propagation have its turns. Returns how many others have theirs.
+    pub(crate) fn propagate(&self, propagation: Propagation) -> Result<usize> {
+        let (user, task) = (propagation.user(), propagation.task());
+        let mut waiting = self.inner.lock();
+        if waiting.closed {
+            return Err(closing());
+        }
+        if !waiting.tasks.insert(task) {
+            return Err(ApiError::wrong_state(format!(
+                "objects of task {task} are being propagated: wait for the end, or cancel it"
+            )));
+        }
+        let ahead = waiting.queue.slow.len();
+        waiting.queue.slow.push(user, Box::new(propagation));
+        drop(waiting);
+        self.inner.wake.notify_one();
+        Ok(ahead)
+    }
+
+    /// Looks at the controls of the propagations again.
+    pub(crate) fn nudge(&self) {
+        self.inner.lock().wake_paused();
+        self.inner.wake.notify_one();
+    }
+
+    /// Whether somebody waits for the model at their screen.
+    pub(crate) fn has_urgent(&self) -> bool {
+        self.inner.lock().queue.has_urgent()
+    }
+
+    /// Ends the thread: what propagations have computed is saved, what waits is refused.
+    pub(crate) fn close(&self) {
+        {
+            let mut waiting = self.inner.lock();
+            waiting.closed = true;
+            for propagation in waiting.queue.slow.iter() {
+                propagation.control().cancel();
+            }
+            for (_, propagation) in &waiting.paused {
+                propagation.control().cancel();
+            }
+            waiting.wake_paused();
+        }
+        self.inner.wake.notify_one();
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread {
+            // A panic of the thread was told when it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn closing() -> ApiError {
+    ApiError::busy("the server is ending")
+}
+
+impl Waiting {
+    fn wake_paused(&mut self) {
+        let (paused, ready): (Vec<_>, Vec<_>) = std::mem::take(&mut self.paused)
+            .into_iter()
+            .partition(|(_, propagation)| propagation.control().is_paused());
+        self.paused = paused;
+        for (user, propagation) in ready {
+            self.queue.slow.push(user, propagation);
+        }
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self, mut sessions: Sessions) {
+        while let Some(next) = self.next(&mut sessions) {
+            match next {
+                Next::Job(job) => {
+                    if catch_unwind(AssertUnwindSafe(|| job(&mut sessions))).is_err() {
+                        // Nobody knows what state they are in; all of it is stored.
+                        sessions.drop_all();
+                    }
+                }
+                Next::Step(user, propagation) => self.step(&mut sessions, user, propagation),
+            }
+        }
+    }
+
+    /// What is next, when there is something; `None` when the server ends.
+    fn next(&self, sessions: &mut Sessions) -> Option<Next<Job, Box<Propagation>>> {
+        let mut waiting = self.lock();
+        loop {
+            if let Some(next) = waiting.queue.pop() {
+                return Some(next);
+            }
+            if waiting.closed {
+                return None;
+            }
+            let woken = self.wake.wait_timeout(waiting, IDLE_CHECK);
+            let (guard, timeout) = woken.unwrap_or_else(PoisonError::into_inner);
+            waiting = guard;
+            if timeout.timed_out() {
+                sessions.drop_unused();
+            }
+        }
+    }
+
+    fn step(&self, sessions: &mut Sessions, user: UserId, mut propagation: Box<Propagation>) {
+        let step = catch_unwind(AssertUnwindSafe(|| propagation.step(sessions)));
+        let step = step.unwrap_or_else(|_| {
+            sessions.drop_all();
+            propagation.fail(ApiError::failed(
+                "the model failed; the server's log says why",
+            ));
+            Step::Over
+        });
+        let mut waiting = self.lock();
+        if waiting.closed {
+            propagation.control().cancel();
+        }
+        match step {
+            Step::Again => waiting.queue.slow.push(user, propagation),
+            Step::Paused => {
+                waiting.paused.push((user, propagation));
+                // It may have been resumed meanwhile.
+                waiting.wake_paused();
+            }
+            Step::Over => drop(waiting.tasks.remove(&propagation.task())),
+        }
+    }
+}
