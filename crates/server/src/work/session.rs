@@ -57,6 +57,11 @@ pub(super) fn object_of(masklet: MaskletId) -> Result<ObjectId> {
     id.ok_or_else(|| ApiError::failed(format!("masklet {masklet} has too large a number")))
 }
 
+/// Whether a frame's mask may be what its prompts give.
+fn by_prompts(entry: &FrameEntry) -> bool {
+    !entry.prompts.is_empty() && !entry.prompts.contains(&Prompt::Mask)
+}
+
 impl Session {
     pub(super) fn new(video: VideoSession<Box<dyn FrameSource>>, phase: Phase) -> Self {
         Self {
@@ -173,6 +178,10 @@ impl Session {
         if let Some((next, direction)) = wanted.near
             && !conditioning.is_empty()
         {
+            let stored: Vec<FrameEntry> = stored
+                .into_iter()
+                .filter(|entry| wanted.conditioning.may_remember(entry.frame))
+                .collect();
             self.recall(project, masklet, &stored, (next, direction))?;
         }
         Ok(())
@@ -190,9 +199,10 @@ impl Session {
             return false;
         };
         own.iter().any(|(&frame, known)| {
-            if conditioning.iter().any(|entry| entry.frame == frame) {
-                // Shown again if it is another mask.
-                return false;
+            if let Some(entry) = conditioning.iter().find(|entry| entry.frame == frame) {
+                // Another mask is shown over the old one; prompts only follow one another.
+                let other = known.mask.as_ref() != Some(&entry.mask);
+                return known.conditioning && other && by_prompts(entry);
             }
             let entry = stored.iter().find(|entry| entry.frame == frame);
             let differs = known
@@ -214,10 +224,7 @@ impl Session {
     ) -> Result<()> {
         let mask = self.read(project, entry)?;
         let frame = entry.frame as usize;
-        let by_prompts = matches!(conditioning, Conditioning::Touched)
-            && !entry.prompts.is_empty()
-            && !entry.prompts.contains(&Prompt::Mask);
-        if by_prompts {
+        if matches!(conditioning, Conditioning::Touched) && by_prompts(entry) {
             let played = self.play(frame, id, &entry.prompts)?;
             if Rle::encode(&played.mask()) == mask {
                 return Ok(());

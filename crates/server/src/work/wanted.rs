@@ -29,13 +29,22 @@ pub(super) enum Conditioning {
 }
 
 impl Conditioning {
+    /// Whether a frame conditions the others.
     pub(super) fn has(self, entry: &FrameEntry) -> bool {
         match self {
             Self::Touched => entry.touched(),
+            Self::Passed { from, .. } => {
+                entry.frame == from || (self.may_remember(entry.frame) && entry.touched())
+            }
+        }
+    }
+
+    /// Whether a frame may be remembered at all.
+    pub(super) fn may_remember(self, frame: u32) -> bool {
+        match self {
+            Self::Touched => true,
             Self::Passed { from, to } => {
-                let passed = (from.min(to + 1)..to).contains(&entry.frame)
-                    || (to + 1..=from).contains(&entry.frame);
-                entry.frame == from || (passed && entry.touched())
+                (from..to).contains(&frame) || (to + 1..=from).contains(&frame)
             }
         }
     }

@@ -46,6 +46,10 @@ impl Propagation {
             except: None,
         };
         for &masklet in &self.order.masklets {
+            if self.frames == 0 && task.phase == Phase::MaskPropagation {
+                // What follows a mask is by that mask alone, whatever was tracked before.
+                session.forget(masklet)?;
+            }
             session.sync(&project, masklet, &wanted)?;
             if !session.video.objects().contains(&object_of(masklet)?) {
                 let name = &task.masklet(masklet)?.name;
