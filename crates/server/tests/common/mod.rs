@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use masklet::{Compute, Model};
 use masklet_engine::{ModelFacts, Project, VideoImport};
-use masklet_media::{Mask, Rle};
+use masklet_media::video_writer::{SegmentWriter, Timing, VideoQuality, mux};
+use masklet_media::{FrameRate, Mask, RgbImage, Rle};
 use masklet_model::LoadedModel;
 use masklet_model::weights::Checkpoint;
 use masklet_server::{Server, ServerOptions};
@@ -368,4 +369,21 @@ impl Live {
         self.0.close(None).unwrap();
         while self.0.read().is_ok() {}
     }
+}
+
+/// The bytes of a small video file.
+pub fn video_file() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clip.mp4");
+    let segment = folder.path().join("0.h264");
+    let mut writer = SegmentWriter::create(&segment, (96, 80), VideoQuality::default()).unwrap();
+    for level in [0, 60, 120, 180] {
+        writer
+            .push(&RgbImage::filled(96, 80, [level, 90, 200 - level]).unwrap())
+            .unwrap();
+    }
+    writer.finish().unwrap();
+    let rate = Timing::Constant(FrameRate::new(25, 1).unwrap());
+    mux(&[segment], (96, 80), rate, &path).unwrap();
+    std::fs::read(path).unwrap()
 }
