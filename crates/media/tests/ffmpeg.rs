@@ -128,6 +128,24 @@ fn the_file_is_one_argument_and_never_an_option() {
         arguments[input + 1],
         format!("file:{}", stage.video.display())
     );
+    // Nor a list of other files.
+    let before = &arguments[..input];
+    for (option, value) in [
+        ("-protocol_whitelist", "file"),
+        ("-format_whitelist", "mov,"),
+    ] {
+        let at = before
+            .iter()
+            .position(|argument| argument == option)
+            .unwrap();
+        assert!(before[at + 1].contains(value), "{before:?}");
+        for list in ["hls", "concat", "dash", "sdp"] {
+            assert!(
+                !before[at + 1].split(',').any(|name| name == list),
+                "{before:?}"
+            );
+        }
+    }
 }
 
 #[test]

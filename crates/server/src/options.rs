@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde::Serialize;
 
 /// Characters that a token needs where others can reach the server.
-pub(crate) const SHORTEST_TOKEN: usize = 16;
+const SHORTEST_TOKEN: usize = 16;
 
 /// How a server is started.
 #[derive(Clone, Debug)]
@@ -31,6 +31,27 @@ impl Default for ServerOptions {
             token: None,
             names: Vec::new(),
             limits: Limits::default(),
+        }
+    }
+}
+
+impl ServerOptions {
+    /// Checks that strangers are kept out. [`Server::bind`](crate::Server::bind) does so too.
+    ///
+    /// # Errors
+    /// [`StartError::NeedsToken`], [`StartError::BadToken`].
+    pub fn check(&self) -> Result<(), StartError> {
+        match &self.token {
+            Some(token) => {
+                let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+                let length = token.chars().count();
+                if length < SHORTEST_TOKEN || !token.chars().all(fits) {
+                    return Err(StartError::BadToken { length });
+                }
+                Ok(())
+            }
+            None if self.host.is_loopback() => Ok(()),
+            None => Err(StartError::NeedsToken { host: self.host }),
         }
     }
 }
@@ -95,4 +116,36 @@ pub enum StartError {
     /// The machine refuses threads, files or time.
     #[error("the server cannot run: {0}")]
     Machine(#[from] std::io::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(host: Ipv4Addr, token: Option<&str>) -> Result<(), StartError> {
+        let options = ServerOptions {
+            host: host.into(),
+            token: token.map(str::to_owned),
+            ..ServerOptions::default()
+        };
+        options.check()
+    }
+
+    #[test]
+    fn where_others_can_come_in_a_token_is_needed() {
+        let open = Ipv4Addr::UNSPECIFIED;
+        let refused = check(open, None);
+        assert!(matches!(refused, Err(StartError::NeedsToken { .. })));
+        for short in ["short", "with spaces in it and more", ""] {
+            for host in [open, Ipv4Addr::LOCALHOST] {
+                let refused = check(host, Some(short));
+                assert!(
+                    matches!(refused, Err(StartError::BadToken { .. })),
+                    "{short}"
+                );
+            }
+        }
+        assert!(check(open, Some("0123456789abcdef")).is_ok());
+        assert!(check(Ipv4Addr::LOCALHOST, None).is_ok());
+    }
 }

@@ -18,7 +18,7 @@ use crate::exports::Exports;
 use crate::guard::{Guard, keep};
 use crate::live::Live;
 use crate::media::Media;
-use crate::options::{SHORTEST_TOKEN, ServerOptions, StartError};
+use crate::options::{ServerOptions, StartError};
 use crate::page;
 use crate::routes::Routes;
 use crate::searches::Searches;
@@ -63,7 +63,8 @@ impl Server {
         facts: ModelFacts,
         options: &ServerOptions,
     ) -> Result<Self, StartError> {
-        let token = token_of(options)?;
+        options.check()?;
+        let token = options.token.clone().unwrap_or_else(random_token);
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
             .max_blocking_threads(DISK_THREADS)
@@ -165,22 +166,6 @@ impl Server {
     }
 }
 
-/// The token that stands for the owner: the one given, or a new one.
-fn token_of(options: &ServerOptions) -> Result<String, StartError> {
-    match &options.token {
-        Some(token) => {
-            let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-            let length = token.chars().count();
-            if length < SHORTEST_TOKEN || !token.chars().all(fits) {
-                return Err(StartError::BadToken { length });
-            }
-            Ok(token.clone())
-        }
-        None if options.host.is_loopback() => Ok(random_token()),
-        None => Err(StartError::NeedsToken { host: options.host }),
-    }
-}
-
 /// Tells those whose leases end.
 async fn watch_leases(state: State) {
     loop {
@@ -201,40 +186,5 @@ async fn watch_leases(state: State) {
                 eprintln!("error: {}", error.to_json()["message"]);
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use super::*;
-
-    fn options(host: Ipv4Addr, token: Option<&str>) -> ServerOptions {
-        ServerOptions {
-            host: host.into(),
-            token: token.map(str::to_owned),
-            ..ServerOptions::default()
-        }
-    }
-
-    #[test]
-    fn where_others_can_come_in_a_token_is_needed() {
-        let open = Ipv4Addr::UNSPECIFIED;
-        let refused = token_of(&options(open, None));
-        assert!(matches!(refused, Err(StartError::NeedsToken { .. })));
-        for short in ["short", "with spaces in it and more", ""] {
-            for host in [open, Ipv4Addr::LOCALHOST] {
-                let refused = token_of(&options(host, Some(short)));
-                assert!(
-                    matches!(refused, Err(StartError::BadToken { .. })),
-                    "{short}"
-                );
-            }
-        }
-        let long = "0123456789abcdef";
-        assert_eq!(token_of(&options(open, Some(long))).unwrap(), long);
-        let one = token_of(&options(Ipv4Addr::LOCALHOST, None)).unwrap();
-        assert_ne!(one, token_of(&options(Ipv4Addr::LOCALHOST, None)).unwrap());
     }
 }

@@ -277,6 +277,18 @@ fn hostile_videos_get_an_error_and_the_server_goes_on() {
         }
         cases.push(("broken.mp4", broken));
     }
+    // Lists that would have a decoder read files of the server's.
+    let other = lab.folder.path().join("other.mp4");
+    fs::write(&other, &good).unwrap();
+    let other = other.display();
+    for list in [
+        format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{other}\n#EXT-X-ENDLIST\n"),
+        format!("ffconcat version 1.0\nfile '{other}'\n"),
+        "ffconcat version 1.0\nfile other.mp4\n".to_owned(),
+    ] {
+        let (status, answer) = owner.send("POST", "/api/videos?name=a.mp4", &[], list.into_bytes());
+        assert_eq!(status, 422, "{}", String::from_utf8_lossy(&answer));
+    }
     let folder = lab.folder.path().display().to_string();
     for (name, bytes) in cases {
         let path = format!("/api/videos?name={name}");

@@ -68,6 +68,14 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
+    let options = ServerOptions {
+        host: args.host,
+        port: args.port,
+        token: args.token.clone(),
+        names: args.names.clone(),
+        ..ServerOptions::default()
+    };
+    options.check()?;
     check_paths(&args.import)?;
     let project = open_or_create(&args.project, None, None)?;
     let owner = project.owner()?.id;
@@ -80,13 +88,6 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let config = args.model.config().map(PathBuf::as_path);
     let model = args.model.load_path(&file, config, global)?;
     project.use_model(owner, &facts)?;
-    let options = ServerOptions {
-        host: args.host,
-        port: args.port,
-        token: args.token.clone(),
-        names: args.names.clone(),
-        ..ServerOptions::default()
-    };
     let server = Server::bind(project, &model, facts, &options)?;
     interrupt::listen("request").map_err(Failure::failed)?;
     announce(&server.url(), global)?;

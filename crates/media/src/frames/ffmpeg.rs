@@ -13,6 +13,16 @@ use crate::{MediaError, Result, RgbImage};
 use probe::Probe;
 use process::Process;
 
+/// What ffmpeg may take a file for: containers that hold their frames. A playlist or list of files
+/// (HLS, DASH, `ffconcat`, SDP), whatever it is called, would have ffmpeg read other files of the
+/// machine; a file that comes from a stranger must not.
+const FORMATS: &str = "3gp,apng,asf,av1,avi,avs2,avs3,cavsvideo,dirac,dv,flv,gif,gxf,h261,h263,h264,\
+    hevc,ivf,kux,live_flv,lxf,m4v,matroska,mjpeg,mjpeg_2000,mov,mp4,mpeg,mpegts,mpegvideo,mxf,nut,nuv,\
+    obu,ogg,pva,rm,roq,smk,swf,vc1,vc1test,webm,webp_pipe,wtv,yuv4mpegpipe";
+
+/// The options of an input that keep ffmpeg at the one file.
+const ONE_FILE: [&str; 4] = ["-protocol_whitelist", "file", "-format_whitelist", FORMATS];
+
 /// The programs that read videos for us.
 #[derive(Clone, Debug)]
 pub struct FfmpegTools {
@@ -41,7 +51,7 @@ impl Default for FfmpegTools {
 /// proportion to the frame's number and never gives a wrong frame.
 ///
 /// The file is handed over by name, as one argument and marked as a file, so no name is taken
-/// for an option, an address or a command. If ffmpeg fails after some frames, these are
+/// for an option, an address or a command; lists of other files are not read. If ffmpeg fails after some frames, these are
 /// delivered, then the error names the next.
 pub struct FfmpegVideo {
     tools: FfmpegTools,

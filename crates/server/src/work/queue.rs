@@ -9,6 +9,9 @@ use masklet_engine::UserId;
 /// server where somebody always clicks.
 const MOST_IN_A_ROW: u32 = 8;
 
+/// Propagations that take turns. Each keeps its memories meanwhile; those after them wait for an end.
+const MOST_AT_ONCE: usize = 4;
+
 /// Things that wait, in turn between users; those of one user in their order.
 #[derive(Debug)]
 pub(crate) struct Turns<T> {
@@ -69,7 +72,10 @@ pub(crate) struct Queue<J, P> {
     urgent: Turns<J>,
     /// At most one for each user.
     ahead: VecDeque<(UserId, J)>,
-    pub(crate) slow: Turns<P>,
+    /// Propagations that take turns.
+    slow: Turns<P>,
+    /// Those that do not yet.
+    line: Turns<P>,
     in_a_row: u32,
 }
 
@@ -79,6 +85,7 @@ impl<J, P> Default for Queue<J, P> {
             urgent: Turns::default(),
             ahead: VecDeque::new(),
             slow: Turns::default(),
+            line: Turns::default(),
             in_a_row: 0,
         }
     }
@@ -98,12 +105,36 @@ impl<J, P> Queue<J, P> {
         }
     }
 
+    /// A propagation that begins, or goes on after a pause.
+    pub(crate) fn push_slow(&mut self, user: UserId, propagation: P) {
+        self.line.push(user, propagation);
+    }
+
+    /// A propagation that goes on after a step.
+    pub(crate) fn again(&mut self, user: UserId, propagation: P) {
+        self.slow.push(user, propagation);
+    }
+
+    /// How many propagations wait for their turns.
+    pub(crate) fn propagations(&self) -> usize {
+        self.slow.len() + self.line.len()
+    }
+
+    pub(crate) fn each_propagation(&self) -> impl Iterator<Item = &P> {
+        self.slow.iter().chain(self.line.iter())
+    }
+
     /// Whether anybody waits at their screen.
     pub(crate) fn has_urgent(&self) -> bool {
         !self.urgent.is_empty()
     }
 
     pub(crate) fn pop(&mut self) -> Option<Next<J, P>> {
+        while self.slow.len() < MOST_AT_ONCE
+            && let Some((user, propagation)) = self.line.pop()
+        {
+            self.slow.push(user, propagation);
+        }
         let patient = self.in_a_row < MOST_IN_A_ROW || self.slow.is_empty();
         if patient {
             let job = self.urgent.pop().or_else(|| self.ahead.pop_front());
@@ -146,8 +177,8 @@ mod tests {
     #[test]
     fn clicks_go_before_frames_and_only_the_newest_frame_is_got_ready() {
         let mut queue = Queue::default();
-        queue.slow.push(ANN, "track a");
-        queue.slow.push(BEN, "track b");
+        queue.push_slow(ANN, "track a");
+        queue.push_slow(BEN, "track b");
         queue.push_ahead(ANN, "old");
         queue.push_ahead(ANN, "new");
         queue.push_urgent(BEN, "click");
@@ -155,9 +186,27 @@ mod tests {
     }
 
     #[test]
+    fn so_many_propagate_at_once_and_the_others_wait_for_an_end() {
+        let mut queue: Queue<&str, u32> = Queue::default();
+        for number in 0..6 {
+            queue.push_slow(UserId(number.into()), number);
+        }
+        let mut steps = Vec::new();
+        while let Some(Next::Step(user, number)) = queue.pop() {
+            steps.push(number);
+            // Each takes two steps.
+            if steps.iter().filter(|step| **step == number).count() < 2 {
+                queue.again(user, number);
+            }
+        }
+        assert_eq!(steps, [0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 4, 5]);
+        assert_eq!(queue.propagations(), 0);
+    }
+
+    #[test]
     fn clicks_do_not_hold_propagations_up_for_ever() {
         let mut queue = Queue::default();
-        queue.slow.push(ANN, "track");
+        queue.push_slow(ANN, "track");
         for _ in 0..20 {
             queue.push_urgent(BEN, "click");
         }

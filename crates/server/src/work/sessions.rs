@@ -1,5 +1,6 @@
 //! The sessions that are in memory: the latest ones, within bounds.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,8 +13,8 @@ use crate::live::Live;
 
 /// Sessions that are kept at most.
 const MOST_SESSIONS: usize = 8;
-/// Frames of objects that all sessions together remember at most: 0.8 MB each at 1024 pixels. The
-/// one in use may have more.
+/// Frames of objects that all sessions together remember at most: 0.8 MB each at 1024 pixels. Those
+/// in use may have more.
 const MOST_REMEMBERED: usize = 2500;
 /// Encoded frames that each session keeps, 16 MB each at 1024 pixels.
 const CACHED_FRAMES: usize = 6;
@@ -35,6 +36,8 @@ pub(crate) struct Sessions {
     pub(crate) live: Arc<Live>,
     /// The latest last.
     open: Vec<Open>,
+    /// Those in which something is propagated.
+    pinned: HashSet<(UserId, TaskId)>,
 }
 
 impl Sessions {
@@ -54,6 +57,7 @@ impl Sessions {
             project,
             live,
             open: Vec::new(),
+            pinned: HashSet::new(),
         }
     }
 
@@ -81,15 +85,28 @@ impl Sessions {
         Ok(&mut open.session)
     }
 
-    /// Drops the oldest until there is room for one more with so many frames of objects.
+    /// Drops the oldest that nothing is propagated in, until there is room for one more with so many
+    /// frames of objects.
     fn make_room(&mut self, remembered: usize) {
         let all =
             |open: &[Open]| -> usize { open.iter().map(|open| open.session.remembered()).sum() };
-        while !self.open.is_empty()
-            && (self.open.len() >= MOST_SESSIONS || all(&self.open) + remembered > MOST_REMEMBERED)
-        {
-            self.open.remove(0);
+        while self.open.len() >= MOST_SESSIONS || all(&self.open) + remembered > MOST_REMEMBERED {
+            let free = |open: &Open| !self.pinned.contains(&(open.user, open.task));
+            let Some(oldest) = self.open.iter().position(free) else {
+                return;
+            };
+            self.open.remove(oldest);
         }
+    }
+
+    /// Keeps a session: made again, its memories would be close to what they were, not equal.
+    pub(crate) fn pin(&mut self, user: UserId, task: TaskId) {
+        self.pinned.insert((user, task));
+    }
+
+    /// Lets a session be dropped again.
+    pub(crate) fn unpin(&mut self, user: UserId, task: TaskId) {
+        self.pinned.remove(&(user, task));
     }
 
     /// Drops a session of which nobody knows the state.

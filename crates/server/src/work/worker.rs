@@ -111,8 +111,8 @@ impl Worker {
                 "objects of task {task} are being propagated: wait for the end, or cancel it"
             )));
         }
-        let ahead = waiting.queue.slow.len();
-        waiting.queue.slow.push(user, Box::new(propagation));
+        let ahead = waiting.queue.propagations();
+        waiting.queue.push_slow(user, Box::new(propagation));
         drop(waiting);
         self.inner.wake.notify_one();
         Ok(ahead)
@@ -129,12 +129,12 @@ impl Worker {
         self.inner.lock().queue.has_urgent()
     }
 
-    /// Ends the thread: what propagations have computed is saved, what waits is refused.
+    /// Ends the thread: what propagations have computed is saved, what comes later is refused.
     pub(crate) fn close(&self) {
         {
             let mut waiting = self.inner.lock();
             waiting.closed = true;
-            for propagation in waiting.queue.slow.iter() {
+            for propagation in waiting.queue.each_propagation() {
                 propagation.control().cancel();
             }
             for (_, propagation) in &waiting.paused {
@@ -166,7 +166,7 @@ impl Waiting {
             .partition(|(_, propagation)| propagation.control().is_paused());
         self.paused = paused;
         for (user, propagation) in ready {
-            self.queue.slow.push(user, propagation);
+            self.queue.push_slow(user, propagation);
         }
     }
 }
@@ -210,6 +210,8 @@ impl Inner {
     }
 
     fn step(&self, sessions: &mut Sessions, user: UserId, mut propagation: Box<Propagation>) {
+        let task = propagation.task();
+        sessions.pin(user, task);
         let step = catch_unwind(AssertUnwindSafe(|| propagation.step(sessions)));
         let step = step.unwrap_or_else(|_| {
             sessions.drop_all();
@@ -218,18 +220,21 @@ impl Inner {
             ));
             Step::Over
         });
+        if !matches!(step, Step::Again) {
+            sessions.unpin(user, task);
+        }
         let mut waiting = self.lock();
         if waiting.closed {
             propagation.control().cancel();
         }
         match step {
-            Step::Again => waiting.queue.slow.push(user, propagation),
+            Step::Again => waiting.queue.again(user, propagation),
             Step::Paused => {
                 waiting.paused.push((user, propagation));
                 // It may have been resumed meanwhile.
                 waiting.wake_paused();
             }
-            Step::Over => drop(waiting.tasks.remove(&propagation.task())),
+            Step::Over => drop(waiting.tasks.remove(&task)),
         }
     }
 }

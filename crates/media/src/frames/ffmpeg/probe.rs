@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use super::ONE_FILE;
 use super::process::file_argument;
 use crate::frames::FrameRate;
 
@@ -80,6 +81,7 @@ fn ask(program: &Path, video: &Path, entries: &str, format: &str, mut each: impl
             "-show_entries",
             entries,
         ])
+        .args(ONE_FILE)
         .args(["-of", format, "-i"])
         .arg(file_argument(video))
         .stdin(Stdio::null())

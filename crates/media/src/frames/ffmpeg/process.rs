@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::JoinHandle;
 
+use super::ONE_FILE;
 use crate::RgbImage;
 use crate::frames::sequential::Pictures;
 use crate::frames::stream::pictures::PictureReader;
@@ -104,14 +105,9 @@ fn arguments(video: &Path, start: usize) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = Vec::new();
     let mut add = |words: &[&str]| arguments.extend(words.iter().map(OsString::from));
     // An error ends ffmpeg, which otherwise hands out frames with damage in them.
-    add(&[
-        "-nostdin",
-        "-hide_banner",
-        "-loglevel",
-        "error",
-        "-xerror",
-        "-i",
-    ]);
+    add(&["-nostdin", "-hide_banner", "-loglevel", "error", "-xerror"]);
+    add(&ONE_FILE);
+    add(&["-i"]);
     arguments.push(file_argument(video));
     let mut add = |words: &[&str]| arguments.extend(words.iter().map(OsString::from));
     // The first video stream; with a capital V, not a cover picture.
