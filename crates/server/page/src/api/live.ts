@@ -1,0 +1,71 @@
+// The WebSocket: what happens elsewhere, and propagation.
+
+import { connected, loggedIn } from './http.ts';
+import type { Message } from './types.ts';
+
+type Listener = (message: Message) => void;
+
+const listeners = new Set<Listener>();
+const returned = new Set<() => void>();
+const FIRST_PAUSE = 250;
+const LONGEST_PAUSE = 4000;
+
+let socket: WebSocket | null = null;
+let pause = FIRST_PAUSE;
+let wanted = false;
+
+function open(): void {
+  const url = new URL('/api/live', location.href);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  const next = new WebSocket(url);
+  socket = next;
+  next.addEventListener('open', () => {
+    const back = pause !== FIRST_PAUSE;
+    pause = FIRST_PAUSE;
+    connected.value = true;
+    // What happened meanwhile was missed.
+    if (back) returned.forEach((act) => act());
+  });
+  next.addEventListener('message', (event: MessageEvent<string>) => {
+    const message = JSON.parse(event.data) as Message;
+    listeners.forEach((listener) => listener(message));
+  });
+  next.addEventListener('close', () => {
+    socket = null;
+    if (!wanted || !loggedIn.value) return;
+    connected.value = false;
+    setTimeout(() => wanted && open(), pause);
+    pause = Math.min(LONGEST_PAUSE, pause * 2);
+  });
+}
+
+/** Opens the connection and keeps it. */
+export function connect(): void {
+  if (wanted) return;
+  wanted = true;
+  open();
+}
+
+export function disconnect(): void {
+  wanted = false;
+  socket?.close();
+}
+
+/** Whether the message could be sent. */
+export function post(message: object): boolean {
+  if (socket?.readyState !== WebSocket.OPEN) return false;
+  socket.send(JSON.stringify(message));
+  return true;
+}
+
+/** Calls `listener` with every message until the function it returns is called. */
+export function listen(listener: Listener): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** Calls `act` whenever the connection has come back. */
+export function onReturn(act: () => void): () => void {
+  returned.add(act);
+  return () => returned.delete(act);
+}
