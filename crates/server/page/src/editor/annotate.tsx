@@ -74,7 +74,7 @@ function Opened({ work }: { work: Work }) {
           <p class="quiet">
             Left button: on the object. Right button or Shift: beside it; with the brush, erase. Wheel: zoom. Middle
             button, or Space held: pan; Space alone plays. Circles on the timeline are prompts, squares are edits, a
-            band is a visible and a line an occluded object.
+            band is a visible and a line an occluded object. M lets the keyboard do what the pointer does.
           </p>
         </Help>
       )}

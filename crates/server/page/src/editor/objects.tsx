@@ -66,14 +66,18 @@ function ObjectRow({ editor, object }: { editor: Editor; object: Masklet }) {
           <span class="clip">{object.name}</span>
         </button>
       )}
-      {state && <span class={`tag ${kind}`}>{state}</span>}
       <button class="plain" aria-label={`${hidden ? 'Show' : 'Hide'} ${object.name}`} aria-pressed={hidden} onClick={() => toggleHidden(editor, object.id)}>
         <Icon name={hidden ? 'hidden' : 'eye'} />
       </button>
       <button class="plain" aria-label={`Remove ${object.name}`} disabled={!held} onClick={() => void editor.remove(object.id)}>
         <Icon name="remove" />
       </button>
-      {object.remark && <p class="remark">{object.remark}</p>}
+      {state && (
+        <div class="state stack tight">
+          <span><span class={`tag ${kind}`}>{state}</span></span>
+          {object.remark && <p class="remark">{object.remark}</p>}
+        </div>
+      )}
     </li>
   );
 }

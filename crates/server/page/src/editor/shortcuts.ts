@@ -43,6 +43,13 @@ export function shortcutsOf(editor: Editor, tools: Tools, view: View, help: () =
   const { work, selected } = editor;
   const { player, propagation, takeBack } = work;
   const tool = (name: ToolName) => () => tools.choose(name);
+  const move = (by: number) => (tools.byKeyboard.peek() ? tools.nudge(by, 0) : player.step(by));
+  const vertical = (key: string) => {
+    const by = key.endsWith('↑') ? -1 : 1;
+    if (tools.byKeyboard.peek()) return tools.nudge(0, key.startsWith('Shift') ? by * 10 : by);
+    const { masklets } = work.task.peek();
+    nth((masklets.findIndex(({ id }) => id === selected.peek()) + by + masklets.length) % masklets.length);
+  };
   const nth = (index: number) => {
     const object = work.task.peek().masklets[index];
     if (object) selected.value = object.id;
@@ -54,8 +61,9 @@ export function shortcutsOf(editor: Editor, tools: Tools, view: View, help: () =
     { keys: ['E'], what: 'Eraser', run: tool('eraser') },
     { keys: ['G'], what: 'Polygon', run: tool('polygon') },
     { keys: [',', '.'], what: 'Smaller, larger brush', run: (key) => tools.resize(key === '.' ? 1.25 : 0.8) },
-    { keys: ['Enter'], what: 'Close the polygon: add', run: () => void tools.close(1) },
-    { keys: ['Shift+Enter'], what: 'Close the polygon: cut out', run: () => void tools.close(0) },
+    { keys: ['Enter'], what: 'Close the polygon: add', run: () => (tools.byKeyboard.peek() ? tools.press(false) : void tools.close(1)) },
+    { keys: ['Shift+Enter'], what: 'Close the polygon: cut out', run: () => (tools.byKeyboard.peek() ? tools.press(true) : void tools.close(0)) },
+    { keys: ['M'], what: 'Pointer by arrows, pressed by Enter', run: () => tools.toggleKeyboard() },
     { keys: ['Backspace'], what: 'Take the last click, box or corner away', run: () => void (tools.dropCorner() || editor.dropPrompt()) },
     { keys: ['Del'], what: 'Remove the mask on this frame', run: () => void editor.clear() },
     { keys: ['O'], what: 'The object is not to be seen here', run: () => void editor.absent() },
@@ -64,10 +72,11 @@ export function shortcutsOf(editor: Editor, tools: Tools, view: View, help: () =
     { keys: ['N'], what: 'New object', run: () => void editor.add() },
     { keys: [...'123456789'], shown: '1 … 9', what: 'Select an object', run: (key) => nth(Number(key) - 1) },
     { keys: ['H'], what: 'Hide or show the object', run: () => toggleHidden(editor) },
-    { keys: ['←'], what: 'Frame before', run: () => player.step(-1) },
-    { keys: ['→'], what: 'Next frame', run: () => player.step(1) },
-    { keys: ['Shift+←'], what: 'Ten frames back', run: () => player.step(-10) },
-    { keys: ['Shift+→'], what: 'Ten frames on', run: () => player.step(10) },
+    { keys: ['←'], what: 'Frame before', run: () => move(-1) },
+    { keys: ['→'], what: 'Next frame', run: () => move(1) },
+    { keys: ['Shift+←'], what: 'Ten frames back', run: () => move(-10) },
+    { keys: ['Shift+→'], what: 'Ten frames on', run: () => move(10) },
+    { keys: ['↑', '↓', 'Shift+↑', 'Shift+↓'], shown: '↑ ↓', what: 'Object before, next object', run: (key) => vertical(key) },
     { keys: ['['], what: 'Annotated frame before (phase 1)', run: () => seekAnnotated(editor, -1) },
     { keys: [']'], what: 'Next annotated frame (phase 1)', run: () => seekAnnotated(editor, 1) },
     { keys: ['J'], what: 'Prompted or edited frame before', run: () => seekTouched(editor, -1) },

@@ -5,7 +5,7 @@ import { computed, signal } from '@preact/signals';
 import type { Point } from '../masks/paint.ts';
 import type { Tool } from '../stage/stage.tsx';
 import type { Draft } from '../stage/draw.ts';
-import { drawBox, drawBrush, drawPolygon, drawPrompts } from '../stage/draw.ts';
+import { drawBox, drawBrush, drawCross, drawPolygon, drawPrompts } from '../stage/draw.ts';
 import type { Viewport } from '../stage/viewport.ts';
 import type { Drawing } from './draft.ts';
 import type { Editor } from './editor.ts';
@@ -26,6 +26,8 @@ export class Tools implements Tool {
   /** Diameter of brush and eraser, in pixels of the video. */
   readonly size = signal(20);
   readonly corners = signal<readonly Point[]>([]);
+  /** Whether the keyboard moves the pointer. */
+  readonly byKeyboard = signal(false);
   readonly #editor: Editor;
   readonly #pointer = signal<Point | null>(null);
   readonly #start = signal<Point | null>(null);
@@ -74,6 +76,29 @@ export class Tools implements Tool {
     await this.#editor.keep(drawing);
   }
 
+  /** Lets the keyboard move the pointer, from the middle of the frame, or no longer. */
+  toggleKeyboard(): void {
+    const { width, height } = this.#editor.work.video;
+    this.byKeyboard.value = !this.byKeyboard.peek();
+    this.#pointer.value = this.byKeyboard.peek() ? { x: width / 2, y: height / 2 } : null;
+  }
+
+  /** Moves the keyboard's pointer by pixels of the video, or of the stage where those are larger. */
+  nudge(dx: number, dy: number): void {
+    const { x, y } = this.#pointer.peek() ?? { x: 0, y: 0 };
+    const unit = Math.max(1, 1 / this.#scale);
+    this.#pointer.value = this.#clamped({ x: x + dx * unit, y: y + dy * unit });
+  }
+
+  /** Does at the keyboard's pointer what a button does; a box takes two of them. */
+  press(negative: boolean): void {
+    const at = this.#pointer.peek();
+    if (!at) return;
+    const ends = this.#start.peek() !== null;
+    if (!ends) this.down(at, { button: negative ? RIGHT : 0, shiftKey: false });
+    if (ends || this.name.peek() !== 'box') this.up(at);
+  }
+
   cursor(): string {
     if (!this.#editor.work.held.value) return 'not-allowed';
     return this.#painting.value ? 'none' : 'crosshair';
@@ -83,7 +108,7 @@ export class Tools implements Tool {
     return this.#editor.drawing.peek();
   }
 
-  down(at: Point, event: PointerEvent): void {
+  down(at: Point, event: Pick<PointerEvent, 'button' | 'shiftKey'>): void {
     const { work, object } = this.#editor;
     if (!work.held.peek() || (object.peek() && !this.#editor.open.peek())) return;
     work.player.pause();
@@ -105,6 +130,7 @@ export class Tools implements Tool {
   }
 
   move(at: Point, event: PointerEvent): void {
+    this.byKeyboard.value = false;
     this.#pointer.value = at;
     const stroke = this.#stroke;
     if (!stroke || event.buttons === 0) return;
@@ -129,7 +155,7 @@ export class Tools implements Tool {
   }
 
   leave(): void {
-    this.#pointer.value = null;
+    if (!this.byKeyboard.peek()) this.#pointer.value = null;
   }
 
   twice(): void {
@@ -157,6 +183,7 @@ export class Tools implements Tool {
     if (start && pointer) drawBox(to, viewport, start, pointer);
     const colour = object.peek()?.colour ?? [255, 255, 255];
     if (this.corners.peek().length) drawPolygon(to, viewport, this.corners.peek(), pointer, colour);
+    if (pointer && this.byKeyboard.peek()) drawCross(to, viewport, pointer);
     if (pointer && this.#painting.peek() && work.held.peek()) drawBrush(to, viewport, pointer, this.size.peek());
   }
 

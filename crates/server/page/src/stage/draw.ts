@@ -114,6 +114,21 @@ export function drawPolygon(
   for (const corner of corners.map((one) => toStage(viewport, one))) to.fillRect(corner.x - 3, corner.y - 3, 6, 6);
 }
 
+/** Draws where the keyboard's pointer is. */
+export function drawCross(to: CanvasRenderingContext2D, viewport: Viewport, at: Point): void {
+  const { x, y } = toStage(viewport, at);
+  for (const [width, style] of [[4, '#000'], [2, '#ffd166']] as const) {
+    to.beginPath();
+    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]] as const) {
+      to.moveTo(x + 4 * dx, y + 4 * dy);
+      to.lineTo(x + 14 * dx, y + 14 * dy);
+    }
+    to.lineWidth = width;
+    to.strokeStyle = style;
+    to.stroke();
+  }
+}
+
 /** Draws the ring of a brush. */
 export function drawBrush(to: CanvasRenderingContext2D, viewport: Viewport, at: Point, diameter: number): void {
   const { x, y } = toStage(viewport, at);

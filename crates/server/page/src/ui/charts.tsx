@@ -8,9 +8,9 @@ export interface Bar {
 }
 
 const ROW = 26;
-const NAMES = 130;
-const BARS = 260;
-const WIDTH = 480;
+const NAMES = 100;
+const BARS = 175;
+const WIDTH = 335;
 
 export function Bars({ title, bars }: { title: string; bars: readonly Bar[] }) {
   const most = Math.max(...bars.map((bar) => bar.value), 0) || 1;

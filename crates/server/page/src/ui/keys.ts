@@ -45,8 +45,7 @@ export function nameOf(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' 
 function taken(event: KeyboardEvent, name: string): boolean {
   const target = event.target as HTMLElement;
   if (document.querySelector('dialog[open]')) return true;
-  if (target.matches('textarea, select, input:not([type="checkbox"]):not([type="color"]):not([type="range"])')) return true;
-  if (target.matches('input[type="range"]') && /[←→↑↓]/.test(name)) return true;
+  if (target.matches('textarea, select, input:not([type="checkbox"], [type="color"])')) return true;
   return (name === 'Space' || name === 'Enter') && target.matches('button, a, summary, input');
 }
 

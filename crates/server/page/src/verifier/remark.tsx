@@ -27,7 +27,7 @@ export function Remark({ name, close, say }: Props) {
             rows={3}
             required
             value={text.value}
-            ref={(area) => area?.focus()}
+            autofocus
             onInput={(event) => (text.value = event.currentTarget.value)}
             onKeyDown={(event) => event.key === 'Enter' && !event.shiftKey && send(event)}
           />

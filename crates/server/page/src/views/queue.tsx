@@ -44,11 +44,11 @@ function Row({ task, reopen }: { task: Task; reopen: () => void }) {
       <td>{phase}</td>
       <td>{counts(masklets)}</td>
       <td>{lease ? (mine ? <span class="tag good">you</span> : <span class="tag warn">{lease.user_name}</span>) : <span class="quiet">free</span>}</td>
-      <td class="row">
+      <td><div class="row">
         <a class="button" href={address({ view, task: id })} aria-label={`${open}: task ${id}, ${video}`}>{open}</a>
         <a href={address({ view: 'history', scope: `task ${id}` })} aria-label={`History of task ${id}`}>History</a>
         {state === 'done' && owns.value && <button onClick={reopen}>Reopen …</button>}
-      </td>
+      </div></td>
     </tr>
   );
 }
@@ -78,7 +78,7 @@ export function Queue() {
         return (
           <section key={state} class="card" aria-label={TITLES[state]}>
             <h2>{TITLES[state]} <span class="quiet">({those.length})</span></h2>
-            <table>
+            <table class="tasks">
               <thead>
                 <tr>
                   <th class="number">Task</th>
