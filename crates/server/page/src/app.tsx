@@ -1,5 +1,7 @@
 // The page: the bar at the top, and a view.
 
+import { effect } from '@preact/signals';
+
 import { connected, loggedIn } from './api/http.ts';
 import { Annotate } from './editor/annotate.tsx';
 import { type View, address, route } from './state/route.ts';
@@ -40,6 +42,11 @@ function Shown() {
       return <Queue />;
   }
 }
+
+effect(() => {
+  const { view, task } = route.value;
+  document.title = [task === undefined ? view : `${view} ${task}`, session.value?.project, 'masklet'].filter(Boolean).join(' – ');
+});
 
 export function App() {
   if (!loggedIn.value) {

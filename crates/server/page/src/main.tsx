@@ -1,7 +1,7 @@
 import { render } from 'preact';
 
 import { App } from './app.tsx';
-import { Refused } from './api/http.ts';
+import { Lost, Refused } from './api/http.ts';
 import { report } from './state/notices.ts';
 import { start } from './state/session.ts';
 import './styles/base.css';
@@ -10,7 +10,14 @@ import './styles/editor.css';
 
 render(<App />, document.getElementById('page')!);
 
-start().catch((error: unknown) => {
-  // Without a token the login says what to do.
-  if (!(error instanceof Refused && error.status === 401)) report(error);
-});
+async function begin(): Promise<void> {
+  try {
+    await start();
+  } catch (error) {
+    if (error instanceof Lost) return begin();
+    // Without a token the login says what to do.
+    if (!(error instanceof Refused && error.status === 401)) report(error);
+  }
+}
+
+void begin();

@@ -1,6 +1,6 @@
 // The WebSocket: what happens elsewhere, and propagation.
 
-import { connected, loggedIn } from './http.ts';
+import { connected, loggedIn, read } from './http.ts';
 import type { Message } from './types.ts';
 
 type Listener = (message: Message) => void;
@@ -32,11 +32,21 @@ function open(): void {
   });
   next.addEventListener('close', () => {
     socket = null;
-    if (!wanted || !loggedIn.value) return;
+    if (!wanted) return;
     connected.value = false;
-    setTimeout(() => wanted && open(), pause);
+    setTimeout(() => void reopen(), pause);
     pause = Math.min(LONGEST_PAUSE, pause * 2);
   });
+}
+
+/** Opens the connection again, unless who was logged in no longer is: sockets do not tell. */
+async function reopen(): Promise<void> {
+  try {
+    await read('/api/session');
+  } catch {
+    wanted &&= loggedIn.value;
+  }
+  if (wanted) open();
 }
 
 /** Opens the connection and keeps it. */

@@ -15,7 +15,7 @@ import { Timeline } from '../timeline/timeline.tsx';
 import { Help } from '../ui/help.tsx';
 import { listenToKeys } from '../ui/keys.ts';
 import { useSpace } from '../ui/space.ts';
-import { useWork } from '../work/open.ts';
+import { mayClaim, useWork } from '../work/open.ts';
 import { Saving } from '../work/saving.tsx';
 import type { Work } from '../work/work.ts';
 import { Editor } from './editor.ts';
@@ -29,7 +29,7 @@ import { Tracking } from './tracking.tsx';
 const PREPARE_AFTER = 150;
 
 export function Annotate({ task }: { task: number }) {
-  const opened = useWork(task).value;
+  const opened = useWork(task, 'annotate').value;
   if (!opened) return <p class="empty" role="status">Opening task {task} …</p>;
   if ('error' in opened) return <p class="empty" role="alert">{opened.error}</p>;
   return <Opened work={opened.work} />;
@@ -45,14 +45,15 @@ function Opened({ work }: { work: Work }) {
   const shortcuts = useMemo(() => shortcutsOf(editor, tools, view, () => (helping.value = true)), [editor]);
   const frame = work.player.frame.value;
   const playing = work.player.playing.value;
+  const tracking = work.propagation.state.value !== null;
   const masklets = useComputed(() => work.task.value.masklets);
 
   useEffect(() => listenToKeys(() => shortcuts), [shortcuts]);
   useEffect(() => {
-    if (playing) return undefined;
+    if (playing || tracking) return undefined;
     const timer = setTimeout(() => editor.prepare(), PREPARE_AFTER);
     return () => clearTimeout(timer);
-  }, [editor, frame, playing]);
+  }, [editor, frame, playing, tracking]);
 
   return (
     <div class="editor" onPointerDownCapture={() => work.clock.touch()} onPointerMoveCapture={() => work.clock.touch()}>
@@ -67,7 +68,7 @@ function Opened({ work }: { work: Work }) {
         <Transport player={work.player}>
           <Saving work={work} />
         </Transport>
-        <Timeline work={work} masklets={masklets.value} selected={editor.selected.value} select={(id) => (editor.selected.value = id)} />
+        <Timeline work={work} masklets={masklets.value} selected={editor.selected.value} select={(id) => editor.select(id)} />
       </div>
       {helping.value && (
         <Help shortcuts={shortcuts} close={() => (helping.value = false)}>
@@ -131,7 +132,7 @@ function TaskCard({ editor }: { editor: Editor }) {
           ) : (
             <>
               <p>{state === 'annotate' ? 'You do not hold this task: it can be looked at.' : 'This task is not to be annotated now.'}</p>
-              {state === 'annotate' && <button onClick={() => void work.claim()}>Claim it</button>}
+              {mayClaim(work, 'annotate') && <button onClick={() => void work.claim()}>Claim it</button>}
             </>
           )}
         </div>

@@ -21,19 +21,27 @@ export interface Pending {
 
 export class Editor {
   readonly work: Work;
-  readonly selected = signal<number | null>(null);
+  /** The object that the tools are for: the one that was chosen, or the first. */
+  readonly selected = computed(() => {
+    const { masklets } = this.work.task.value;
+    return (masklets.find(({ id }) => id === this.#chosen.value) ?? masklets[0])?.id ?? null;
+  });
   readonly pending = signal<readonly Pending[]>([]);
   readonly drawing = signal<Drawing | null>(null);
   readonly object = computed(() => this.work.task.value.masklets.find(({ id }) => id === this.selected.value));
   /** Whether the object that is selected may be changed. */
   readonly open = computed(() => this.work.held.value && isOpen(this.object.value));
+  readonly #chosen = signal<number | null>(null);
   /** Those with strokes that are not saved, by object and frame. */
   readonly #drawings = new Map<string, Drawing>();
   #adding: Promise<Masklet | undefined> | null = null;
 
   constructor(work: Work) {
     this.work = work;
-    this.selected.value = work.task.peek().masklets[0]?.id ?? null;
+  }
+
+  select(masklet: number): void {
+    this.#chosen.value = masklet;
   }
 
   /** The object that is selected; a new one if there is none. */
@@ -46,7 +54,7 @@ export class Editor {
     const { task } = this.work;
     const added = await this.work.act((seen) => calls.objects.add(task.peek().id, seen));
     if (!added) return undefined;
-    this.selected.value = added.masklet;
+    this.select(added.masklet);
     return added.task.masklets.find(({ id }) => id === added.masklet);
   }
 
@@ -57,9 +65,7 @@ export class Editor {
   async remove(masklet: number): Promise<void> {
     const { task, entries } = this.work;
     const removed = await this.work.act((seen) => calls.objects.remove(task.peek().id, seen, masklet));
-    if (!removed) return;
-    entries.remove(masklet, [...entries.of(masklet).keys()]);
-    if (this.selected.peek() === masklet) this.selected.value = removed.task.masklets[0]?.id ?? null;
+    if (removed) entries.remove(masklet, [...entries.of(masklet).keys()]);
   }
 
   async switchPhase(phase: Phase): Promise<void> {

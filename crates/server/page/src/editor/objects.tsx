@@ -59,7 +59,7 @@ function ObjectRow({ editor, object }: { editor: Editor; object: Masklet }) {
           class="plain name"
           aria-pressed={selected.value === object.id}
           title={held ? `${object.name} (double-click or F2 to rename)` : object.name}
-          onClick={() => (selected.value = object.id)}
+          onClick={() => editor.select(object.id)}
           onDblClick={() => (renaming.value = held)}
           onKeyDown={(event) => event.key === 'F2' && (renaming.value = held)}
         >

@@ -52,7 +52,7 @@ export function shortcutsOf(editor: Editor, tools: Tools, view: View, help: () =
   };
   const nth = (index: number) => {
     const object = work.task.peek().masklets[index];
-    if (object) selected.value = object.id;
+    if (object) editor.select(object.id);
   };
   return [
     { keys: ['C'], what: 'Click tool', run: tool('click') },

@@ -7,8 +7,12 @@ import { listen, onReturn } from '../api/live.ts';
 import type { Message } from '../api/types.ts';
 import { report } from './notices.ts';
 
-/** Changes that come together are loaded once. */
-const TOGETHER = 200;
+interface Options {
+  /** What it is loaded for: it is loaded again when that is something else. */
+  of?: unknown[];
+  /** Changes that come within so many milliseconds are loaded once. */
+  together?: number;
+}
 
 export interface Loaded<T> {
   value: Signal<T | undefined>;
@@ -16,7 +20,7 @@ export interface Loaded<T> {
 }
 
 /** Loads by `load`, and again after messages that `concerns` says are about it. */
-export function useLoaded<T>(load: () => Promise<T>, concerns: (message: Message) => boolean, of: unknown[] = []): Loaded<T> {
+export function useLoaded<T>(load: () => Promise<T>, concerns: (message: Message) => boolean, { of = [], together = 200 }: Options = {}): Loaded<T> {
   const value = useSignal<T | undefined>(undefined);
   const reload = async () => {
     try {
@@ -29,7 +33,7 @@ export function useLoaded<T>(load: () => Promise<T>, concerns: (message: Message
     let timer: ReturnType<typeof setTimeout> | undefined;
     const soon = () => {
       clearTimeout(timer);
-      timer = setTimeout(() => void reload(), TOGETHER);
+      timer = setTimeout(() => void reload(), together);
     };
     void reload();
     const ends = [listen((message) => (concerns(message) || message.type === 'lagging') && soon()), onReturn(soon)];

@@ -15,13 +15,13 @@ import { Timeline } from '../timeline/timeline.tsx';
 import { Help } from '../ui/help.tsx';
 import { type Shortcut, listenToKeys } from '../ui/keys.ts';
 import { useSpace } from '../ui/space.ts';
-import { useWork } from '../work/open.ts';
+import { mayClaim, useWork } from '../work/open.ts';
 import { Saving } from '../work/saving.tsx';
 import type { Work } from '../work/work.ts';
 import { Remark } from './remark.tsx';
 
 export function Verify({ task }: { task: number }) {
-  const opened = useWork(task).value;
+  const opened = useWork(task, 'verify').value;
   if (!opened) return <p class="empty" role="status">Opening task {task} …</p>;
   if ('error' in opened) return <p class="empty" role="alert">{opened.error}</p>;
   return <Player work={opened.work} />;
@@ -120,7 +120,7 @@ function Player({ work }: { work: Work }) {
               ) : (
                 <>
                   <p>You do not hold this task: it can be looked at.</p>
-                  {state === 'verify' && <button onClick={() => void work.claim()}>Claim it</button>}
+                  {mayClaim(work, 'verify') && <button onClick={() => void work.claim()}>Claim it</button>}
                 </>
               )}
             </div>

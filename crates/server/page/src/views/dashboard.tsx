@@ -108,7 +108,7 @@ function Workers({ workers }: { workers: Stats['workers'] }) {
 }
 
 export function Dashboard() {
-  const { value } = useLoaded(calls.get, (message) => message.type === 'task' || message.type === 'videos');
+  const { value } = useLoaded(calls.get, (message) => message.type === 'task' || message.type === 'videos', { together: 3000 });
   const found = value.value;
   return (
     <div class="page">

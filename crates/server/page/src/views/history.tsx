@@ -16,7 +16,7 @@ export function History({ scope }: { scope: string | undefined }) {
   const { value, reload } = useLoaded(
     () => calls.list(scope),
     (message) => message.type === 'task' || message.type === 'videos',
-    [scope],
+    { of: [scope] },
   );
   const older = useSignal<readonly Event[]>([]);
   useEffect(() => {

@@ -59,13 +59,8 @@ export class Masks {
 
   /** Fetches what is missing on the frames around one. */
   want(frame: number): void {
-    for (const stretch of new Set([frame, frame + STRETCH / 2, frame - STRETCH / 2].map((at) => Math.floor(at / STRETCH)))) {
-      if (stretch < 0 || this.#fetching.has(stretch) || !this.#lacking(stretch)) continue;
-      this.#fetching.add(stretch);
-      this.#fetch(stretch * STRETCH, Math.min(this.#last, stretch * STRETCH + STRETCH - 1))
-        .catch(report)
-        .finally(() => this.#fetching.delete(stretch));
-    }
+    const near = [frame, frame + STRETCH / 2, frame - STRETCH / 2];
+    for (const stretch of new Set(near.map((at) => Math.floor(at / STRETCH)))) void this.#wantStretch(stretch);
   }
 
   /** A mask's picture; `null` if there is nothing to see, `undefined` if it is not here yet. */
@@ -87,6 +82,20 @@ export class Masks {
   close(): void {
     this.#pictures.clear();
     this.#known.clear();
+  }
+
+  async #wantStretch(stretch: number): Promise<void> {
+    if (stretch < 0 || this.#fetching.has(stretch) || !this.#lacking(stretch)) return;
+    this.#fetching.add(stretch);
+    const before = this.#entries.changed.peek();
+    try {
+      await this.#fetch(stretch * STRETCH, Math.min(this.#last, stretch * STRETCH + STRETCH - 1));
+    } catch (error) {
+      report(error);
+    }
+    this.#fetching.delete(stretch);
+    // What was changed meanwhile did not come with it.
+    if (this.#entries.changed.peek() !== before) void this.#wantStretch(stretch);
   }
 
   async #tint(key: string, rle: Rle, colour: Colour): Promise<void> {

@@ -30,6 +30,7 @@ export class Propagation {
   readonly #work: Work;
   readonly #ends: (() => void)[];
   #saved: number[] = [];
+  #starting = false;
 
   constructor(work: Work) {
     this.#work = work;
@@ -42,7 +43,8 @@ export class Propagation {
   }
 
   start(masklets: number[], direction: Direction, until?: number): void {
-    if (this.state.peek() || masklets.length === 0) return;
+    if (this.state.peek() || this.#starting || masklets.length === 0) return;
+    this.#starting = true;
     const { task, video, player } = this.#work;
     player.pause();
     const from = player.frame.peek();
@@ -51,6 +53,7 @@ export class Propagation {
     const request = { type: 'propagate', id, task: task.peek().id, masklets, from, direction };
     // Changes that are under way come first: it starts from what they bring.
     void this.#work.settled().then(() => {
+      this.#starting = false;
       const sent = post({ ...request, seen: task.peek().revision, ...(until !== undefined && { until }) });
       if (!sent) return tell('The server does not answer: nothing was tracked.', 'bad');
       this.#saved = [];

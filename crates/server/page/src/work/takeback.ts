@@ -1,6 +1,7 @@
 // Undo and redo. A propagation is saved in several events; it is taken back as one.
 
 import { history } from '../api/calls.ts';
+import { tell } from '../state/notices.ts';
 import type { Work } from './work.ts';
 
 export class TakeBack {
@@ -26,7 +27,8 @@ export class TakeBack {
   }
 
   async #run(take: typeof history.undo): Promise<void> {
-    const { scope } = this.#work;
+    const { scope, propagation } = this.#work;
+    if (propagation.state.peek()) return tell('Something is being tracked: cancel that first (Esc).');
     const made: number[] = [];
     let left = 1;
     while (left-- > 0) {

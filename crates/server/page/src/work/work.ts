@@ -94,6 +94,8 @@ export class Work {
     try {
       return await turn;
     } catch (error) {
+      // That there is nothing to undo is no failure.
+      if (error instanceof Refused && error.failure.code === 'nothing-left') return void tell(error.message);
       report(error);
       if (!(error instanceof Lost)) await this.reload().catch(report);
       return undefined;
