@@ -16,7 +16,8 @@ interface Sending {
   left: number;
 }
 
-export function Import() {
+/** `done` is called after each video. */
+export function Import({ done }: { done: () => void }) {
   const sending = useSignal<Sending | null>(null);
   const over = useSignal(false);
   const input = useRef<HTMLInputElement>(null);
@@ -41,6 +42,7 @@ export function Import() {
       try {
         const video = await videos.add(file, (sent) => (sending.value = { ...(sending.peek() ?? begun), sent }));
         tell(`${video.name} was imported: ${video.frames} frames.`);
+        done();
       } catch (error) {
         report(error);
       }

@@ -1,6 +1,7 @@
 // Settings and people, for the owner; one's own token and logging out for everybody.
 
 import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
 
 import { type UserAt, settings as calls, users as userCalls } from '../api/calls.ts';
 import type { Phase, Role, Settings } from '../api/types.ts';
@@ -135,6 +136,10 @@ function People({ show }: { show: (name: string, token: string) => void }) {
 export function SettingsView() {
   const shown = useSignal<{ name: string; token: string } | null>(null);
   const now = session.value!;
+  // Others may have changed them since this page was opened.
+  useEffect(() => {
+    calls.get().then((found) => (settings.value = found), report);
+  }, []);
   const own = async () => {
     try {
       shown.value = { name: now.user.name, token: (await userCalls.token(now.user.id)).token };

@@ -89,7 +89,7 @@ function Remove({ video, close }: { video: Video; close: () => void }) {
 }
 
 export function Videos() {
-  const { value } = useLoaded(
+  const { value, reload } = useLoaded(
     async () => {
       const [videos, tasks, autos] = await Promise.all([calls.list(), taskCalls.list(), autoCalls.list()]);
       return { videos, tasks, autos };
@@ -105,7 +105,7 @@ export function Videos() {
         <h1>Videos</h1>
         {owns.value && <button onClick={() => (exporting.value = true)}>Export …</button>}
       </div>
-      {owns.value && <Import />}
+      {owns.value && <Import done={() => void reload()} />}
       {found?.videos.length === 0 && <p class="empty">No videos yet.</p>}
       <ul class="videos">
         {found?.videos.map((video) => (

@@ -2,6 +2,8 @@
 // can be used, and a focus that is seen.
 
 import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import type { Task } from '../../src/api/types.ts';
@@ -106,6 +108,14 @@ test('the focus goes through the editor in the order of the page, and is seen', 
     if (visited.at(-1) !== focused.area) visited.push(focused.area);
   }
   assert.deepEqual(visited, ['NAV', 'toolbar', 'stage', 'panel', 'transport', 'timeline']);
+});
+
+test('the program has the page that is built here', { skip: process.env.PAGE !== undefined }, async () => {
+  const built = resolve(import.meta.dirname, '../../dist');
+  for (const name of readdirSync(built)) {
+    const served = await (await fetch(`${server.origin}/${name}`)).arrayBuffer();
+    assert.ok(readFileSync(join(built, name)).equals(Buffer.from(served)), `${name} is an older one: build the program again`);
+  }
 });
 
 test('nothing is fetched from elsewhere, and no script or style is inline', async () => {

@@ -43,7 +43,7 @@ test('videos are imported by upload, and refused ones told', async () => {
     ada.page.locator('.sheet').evaluateAll((all) => all.every((sheet) => (sheet as HTMLImageElement).naturalWidth > 0)),
   );
   await ada.shot('videos');
-  await ada.page.getByRole('button', { name: 'Dismiss' }).click();
+  await ada.dismiss();
 });
 
 test('a masklet is annotated, sent back with a remark, repaired, and accepted', async () => {

@@ -122,8 +122,8 @@ test('undo and redo of every action', async () => {
   await ada.saved();
 
   // Names, colours, removed masks and removed objects.
-  await ada.page.getByRole('button', { name: 'object 1', exact: true }).first().press('F2');
-  await ada.page.getByLabel('New name of object 1').fill('disk');
+  await ada.page.locator('.object .name').press('F2');
+  await ada.page.getByLabel(/^New name of/).fill('disk');
   await ada.keys('Enter');
   await ada.saved();
   assert.equal((await ada.task(task)).masklets[0]?.name, 'disk');

@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
+import type { Route } from 'playwright-core';
+
 import type { Task } from '../../src/api/types.ts';
 import { Server } from './server.ts';
 import { Visitor, closeBrowser, until } from './visitor.ts';
@@ -51,7 +53,7 @@ test('a server that is killed while it tracks keeps what it said was saved', asy
   const kept = await ada.entries(task);
   assert.ok(kept.length > 3);
   await ada.page.getByText('The connection was lost, which ended the propagation').waitFor();
-  await ada.page.getByRole('button', { name: 'Dismiss' }).click();
+  await ada.dismiss();
   // The page shows what the server has.
   await ada.keys('Home', 'f');
   await until('it is tracked to the end', async () => (await ada.entries(task)).length === FRAMES);
@@ -62,19 +64,19 @@ test('a change that is based on an old state is refused; the new state is loaded
   await ada.keys('Home');
   await ada.shows(0);
   // Somebody is quicker: their change comes between this click and the server.
-  await ada.page.route('**/masks', async (route) => {
-    await ada.page.unroute('**/masks');
+  const quicker = async (route: Route) => {
     const { revision, masklets } = await ada.task(task);
     await server.ask('PATCH', `/api/tasks/${task}/masklets/${masklets[0]!.id}`, { seen: revision, name: 'renamed elsewhere' });
     await route.continue();
-  });
+  };
+  await ada.page.route('**/masks', quicker, { times: 1 });
   const before = (await ada.entry(task, 0))!.area;
   await ada.drag([200, 140], [260, 140]);
   await ada.page.getByText(/was not saved, because the task was changed/).waitFor();
   assert.equal((await ada.entry(task, 0))!.area, before);
   await ada.page.getByRole('button', { name: 'renamed elsewhere', exact: true }).first().waitFor();
   await ada.shot('stale');
-  await ada.page.getByRole('button', { name: 'Dismiss' }).click();
+  await ada.dismiss();
   await ada.drag([200, 140], [260, 140]);
   await ada.saved();
   assert.ok((await ada.entry(task, 0))!.area > before, 'repeated, it is saved');

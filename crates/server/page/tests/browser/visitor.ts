@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 
 import { type Browser, type BrowserContext, type Page, chromium } from 'playwright-core';
 
@@ -15,11 +15,22 @@ const SHOTS = resolve(import.meta.dirname, '../screenshots');
 /** A laptop's. */
 export const SCREEN = { width: 1280, height: 720 };
 
+/** A page that no server sent may open WebSockets of this machine. */
+const ANY_ORIGIN = '--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets';
+
 let browser: Promise<Browser> | null = null;
 
 export async function closeBrowser(): Promise<void> {
   await (await browser)?.close();
   browser = null;
+}
+
+/** Takes the page from a folder instead of the program, to work on it without building that. */
+async function serveFrom(folder: string, origin: string, context: BrowserContext): Promise<void> {
+  await context.route(new RegExp(`^${origin}/(?!api/)`), (route) => {
+    const { pathname } = new URL(route.request().url());
+    return route.fulfill({ path: join(folder, pathname === '/' ? 'index.html' : pathname) });
+  });
 }
 
 export class Visitor {
@@ -47,9 +58,12 @@ export class Visitor {
   static async come(server: Server, token = server.token): Promise<Visitor> {
     browser ??= chromium.launch({
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      args: ['--no-sandbox', '--disable-dev-shm-usage'],
+      args: ['--no-sandbox', '--disable-dev-shm-usage', ...(process.env.PAGE ? [ANY_ORIGIN] : [])],
     });
     const context = await (await browser).newContext({ viewport: SCREEN, acceptDownloads: true });
+    // Functions that are run in the page are compiled with calls of this one around them.
+    await context.addInitScript('globalThis.__name = (value) => value');
+    if (process.env.PAGE) await serveFrom(process.env.PAGE, server.origin, context);
     const visitor = new Visitor(server, context, await context.newPage());
     await visitor.page.goto(server.address(token));
     await visitor.page.getByRole('navigation', { name: 'Views' }).waitFor();
@@ -84,6 +98,8 @@ export class Visitor {
 
   /** Waits until everything that was done is on the server's disk. */
   async saved(): Promise<void> {
+    // What was done last is on the page by then.
+    await this.page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
     await this.page.locator('[data-saving="0"]', { hasText: 'All saved' }).waitFor();
   }
 
@@ -112,6 +128,11 @@ export class Visitor {
 
   async keys(...keys: string[]): Promise<void> {
     for (const key of keys) await this.page.keyboard.press(key);
+  }
+
+  /** Closes what the page says went wrong. */
+  async dismiss(): Promise<void> {
+    await this.page.locator('.notice.bad').getByRole('button', { name: 'Dismiss' }).click();
   }
 
   // What is on the server's disk.
