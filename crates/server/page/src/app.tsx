@@ -5,7 +5,7 @@ import { effect } from '@preact/signals';
 import { connected, loggedIn } from './api/http.ts';
 import { Annotate } from './editor/annotate.tsx';
 import { type View, address, route } from './state/route.ts';
-import { me, session } from './state/session.ts';
+import { me, session, settings } from './state/session.ts';
 import { Notices } from './ui/notices.tsx';
 import { Verify } from './verifier/verify.tsx';
 import { Dashboard } from './views/dashboard.tsx';
@@ -63,7 +63,7 @@ export function App() {
       <header class="bar">
         <span class="name">
           <img src="./icon.svg" alt="" />
-          {session.value.project}
+          {settings.value?.settings.name ?? session.value.project}
         </span>
         <nav aria-label="Views">
           {PLACES.map(([view, name]) => (

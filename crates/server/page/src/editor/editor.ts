@@ -105,12 +105,12 @@ export class Editor {
     const masklet = this.selected.peek();
     const frame = player.frame.peek();
     if (masklet === null || !this.open.peek()) return;
-    const done = await this.work.act((seen) =>
-      entries.get(masklet, frame)
-        ? calls.masks.erase(task.peek().id, seen, masklet, [frame])
-        : Promise.resolve({ revision: seen }),
-    );
-    if (done) entries.remove(masklet, [frame]);
+    await this.work.act(async (seen) => {
+      if (!entries.get(masklet, frame)) return { revision: seen };
+      const answer = await calls.masks.erase(task.peek().id, seen, masklet, [frame]);
+      entries.remove(masklet, [frame]);
+      return answer;
+    });
   }
 
   /** Says that the selected object is not to be seen on this frame. */
@@ -171,13 +171,15 @@ export class Editor {
   async #ask(masklet: number, frame: number, prompts: (before: readonly Prompt[]) => Prompt[]): Promise<void> {
     const { task, entries, masks, clock } = this.work;
     const milliseconds = clock.take();
-    const answer = await this.work.act((seen) => {
+    await this.work.act(async (seen) => {
       const before = entries.get(masklet, frame)?.prompts ?? [];
-      return calls.masks.prompt(task.peek().id, seen, { masklet, frame, prompts: prompts(before), milliseconds });
+      const asked = { masklet, frame, prompts: prompts(before), milliseconds };
+      const answer = await calls.masks.prompt(task.peek().id, seen, asked);
+      // Noted before the next change in the line begins, which may build on it.
+      masks.put(masklet, frame, versionOf(answer.entry), answer.mask);
+      entries.put(masklet, answer.entry);
+      return answer;
     });
-    if (!answer) return;
-    masks.put(masklet, frame, versionOf(answer.entry), answer.mask);
-    entries.put(masklet, answer.entry);
   }
 
   async #store(drawn: () => Promise<MaskOn>): Promise<void> {

@@ -3,12 +3,12 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 
-import { history as calls } from '../api/calls.ts';
+import { history as calls, settings as settingsCalls } from '../api/calls.ts';
 import type { Event } from '../api/types.ts';
 import { useLoaded } from '../state/loaded.ts';
 import { report, tell } from '../state/notices.ts';
 import { address } from '../state/route.ts';
-import { owns } from '../state/session.ts';
+import { owns, settings } from '../state/session.ts';
 import { time } from '../ui/format.ts';
 import { describe } from './actions.ts';
 
@@ -36,6 +36,7 @@ export function History({ scope }: { scope: string | undefined }) {
       const [newest] = await calls.list(event.scope);
       await calls.revert(event.id, newest!.id);
       tell(`Event ${event.id} was reverted.`);
+      if (event.scope === 'project') settings.value = await settingsCalls.get();
       await reload();
     } catch (error) {
       report(error);

@@ -78,6 +78,7 @@ test('a masklet is annotated, sent back with a remark, repaired, and accepted', 
   await ada.page.getByText('to be repaired').waitFor();
   await ada.page.getByText('the disk is not a line').waitFor();
   await ada.shot('annotate-remark');
+  await ada.keys('p');
   await ada.drag([60, 80], [100, 80]);
   await ada.saved();
   await ada.page.getByRole('button', { name: 'Send to verification' }).click();
