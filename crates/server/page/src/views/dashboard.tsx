@@ -129,6 +129,7 @@ export function Dashboard() {
             <Bars title="Masklets by model" bars={counted(found.contents.models)} />
             <Bars title="Seconds a frame, by phase" bars={found.phases.map((row) => ({ name: `phase ${row.phase}`, value: row.seconds_per_frame, text: decimal(row.seconds_per_frame) }))} />
             <Bars title="Submitted an hour" bars={found.workers.map((row) => ({ name: row.name, value: row.submitted_per_hour, text: decimal(row.submitted_per_hour) }))} />
+            <Bars title="Masks that agree with phase 1" bars={found.phases.filter((row) => row.alignment.all.masks > 0).map((row) => ({ name: `phase ${row.phase}`, value: row.alignment.all.agreeing / row.alignment.all.masks, text: agreeing(row.alignment.all) }))} />
           </div>
           <Phases phases={found.phases} />
           <Workers workers={found.workers} />

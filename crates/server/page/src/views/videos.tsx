@@ -27,13 +27,14 @@ interface CardProps {
   tasks: readonly Task[];
   auto: Auto | undefined;
   remove: () => void;
+  reload: () => Promise<void>;
 }
 
-function Card({ video, tasks, auto, remove }: CardProps) {
+function Card({ video, tasks, auto, remove, reload }: CardProps) {
   // The sheet shows masks: it is another one after each change.
   const revision = Math.max(0, ...tasks.map((task) => task.revision));
-  const find = () => autoCalls.start(video.id).catch(report);
-  const stop = () => autoCalls.stop(video.id).catch(report);
+  const find = () => autoCalls.start(video.id).then(reload, report);
+  const stop = () => autoCalls.stop(video.id).then(reload, report);
   return (
     <li class="card video">
       <img class="sheet" src={calls.sheet(video.id, revision)} alt={`Frames of ${video.name}`} loading="lazy" />
@@ -51,7 +52,7 @@ function Card({ video, tasks, auto, remove }: CardProps) {
       </p>
       {auto?.state === 'running' && (
         <p class="row">
-          <progress value={auto.frame} max={auto.frames} aria-label="Automatic masklets" />
+          <progress {...(auto.frame > 0 && { value: auto.frame })} max={auto.frames} aria-label="Automatic masklets" />
           <button onClick={() => void stop()}>Stop</button>
         </p>
       )}
@@ -115,6 +116,7 @@ export function Videos() {
             tasks={found.tasks.filter((task) => task.video === video.id)}
             auto={found.autos.find((one) => one.video === video.id)}
             remove={() => (removing.value = video)}
+            reload={reload}
           />
         ))}
       </ul>

@@ -1,4 +1,7 @@
 // The video's frames: fetched by number, decoded beside the page, kept while there is room.
+//
+// They are asked for one after the other in rising order, also where somebody goes back: a decoder
+// that has to go back begins at the key frame before.
 
 import { signal } from '@preact/signals';
 
@@ -9,16 +12,25 @@ import { Lru } from './lru.ts';
 
 /** Pixels that are kept, in bytes. */
 const ROOM = 192 << 20;
-const AT_ONCE = 4;
-const AHEAD = 10;
-const BEHIND = 2;
+const AHEAD = 12;
+/** Frames that are fetched together by who goes back. */
+const STRETCH = 12;
+
+/** The frames that are needed next, in the order in which they are fetched. */
+export function needed(frame: number, direction: 1 | -1, frames: number): number[] {
+  const from = (start: number, end: number) => Array.from({ length: Math.max(0, end - start) }, (_, step) => start + step);
+  if (direction === 1) return from(frame, Math.min(frames, frame + AHEAD));
+  const start = frame - (frame % STRETCH);
+  const before = frame - start < STRETCH / 2 ? from(Math.max(0, start - STRETCH), start) : [];
+  return [...from(start, frame + 1), ...before];
+}
 
 export class Frames {
   /** Rises when a frame has come. */
   readonly changed = signal(0);
   readonly #video: Video;
   readonly #pictures: Lru<number, ImageBitmap>;
-  readonly #loading = new Set<number>();
+  #loading: number | null = null;
   readonly #failed = new Set<number>();
   #wanted: number[] = [];
   #closed = false;
@@ -39,11 +51,9 @@ export class Frames {
 
   /** Loads a frame, and those that will be needed next. What was wanted before no longer is. */
   want(frame: number, direction: 1 | -1): void {
-    const near = Array.from({ length: AHEAD + 1 }, (_, step) => frame + step * direction);
-    const before = Array.from({ length: BEHIND }, (_, step) => frame - (step + 1) * direction);
     this.#failed.delete(frame);
-    this.#wanted = [...near, ...before].filter(
-      (one) => one >= 0 && one < this.#video.frames && !this.#pictures.has(one) && !this.#failed.has(one),
+    this.#wanted = needed(frame, direction, this.#video.frames).filter(
+      (one) => !this.#pictures.has(one) && !this.#failed.has(one) && one !== this.#loading,
     );
     this.#next();
   }
@@ -55,15 +65,13 @@ export class Frames {
   }
 
   #next(): void {
-    while (this.#loading.size < AT_ONCE) {
-      const frame = this.#wanted.shift();
-      if (frame === undefined) return;
-      if (!this.#loading.has(frame)) void this.#load(frame);
-    }
+    if (this.#loading !== null) return;
+    const frame = this.#wanted.shift();
+    if (frame !== undefined) void this.#load(frame);
   }
 
   async #load(frame: number): Promise<void> {
-    this.#loading.add(frame);
+    this.#loading = frame;
     try {
       const picture = await createImageBitmap(await readBlob(videos.frame(this.#video.id, frame)));
       if (this.#closed) picture.close();
@@ -72,7 +80,7 @@ export class Frames {
       // The stage says so; another look at the frame tries again.
       this.#failed.add(frame);
     }
-    this.#loading.delete(frame);
+    this.#loading = null;
     if (this.#closed) return;
     this.changed.value++;
     this.#next();

@@ -118,6 +118,16 @@ test('the dashboard counts, and its tables are downloaded', async () => {
   assert.match(csv, /contents.*masklets.*1/);
 });
 
+test('a search for automatic masklets is begun and stopped', async () => {
+  await ada.view('Videos');
+  const card = ada.page.getByRole('listitem').filter({ hasText: 'b_frames' });
+  await card.getByRole('button', { name: 'Find masklets' }).click();
+  await card.getByRole('progressbar', { name: 'Automatic masklets' }).waitFor();
+  await ada.shot('videos-search');
+  await card.getByRole('button', { name: 'Stop' }).click();
+  await card.getByRole('button', { name: 'Find masklets' }).waitFor();
+});
+
 test('satisfactory masklets are exported', async () => {
   await ada.view('Videos');
   await ada.page.getByRole('button', { name: 'Export …' }).click();
