@@ -2,7 +2,8 @@
 
 import { effect } from '@preact/signals';
 
-import { connected, loggedIn } from './api/http.ts';
+import { loggedIn } from './api/http.ts';
+import { connected } from './api/live.ts';
 import { Annotate } from './editor/annotate.tsx';
 import { type View, address, route } from './state/route.ts';
 import { me, session, settings } from './state/session.ts';

@@ -6,8 +6,8 @@ import { signal } from '@preact/signals';
 
 import type { Failure } from './types.ts';
 
-/** Whether the server answers. */
-export const connected = signal(true);
+/** Whether the server answers requests. */
+export const answering = signal(true);
 /** Whether the server knows who this is. */
 export const loggedIn = signal(true);
 
@@ -63,13 +63,13 @@ async function send(path: string, { method = 'GET', body, again = method === 'GE
   for (let attempt = 0; ; attempt++) {
     try {
       const response = await fetch(path, init);
-      connected.value = true;
+      answering.value = true;
       if (response.ok) return response;
       if (response.status === 401) loggedIn.value = false;
       throw new Refused(response.status, await failureOf(response), attempt > 0);
     } catch (error) {
       if (error instanceof Refused) throw error;
-      connected.value = false;
+      answering.value = false;
       const pause = again ? PAUSES[attempt] : undefined;
       if (pause === undefined) throw new Lost();
       await wait(pause);

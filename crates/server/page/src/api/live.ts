@@ -1,7 +1,14 @@
 // The WebSocket: what happens elsewhere, and propagation.
 
-import { connected, loggedIn, read } from './http.ts';
+import { computed, signal } from '@preact/signals';
+
+import { answering, loggedIn, read } from './http.ts';
 import type { Message } from './types.ts';
+
+/** Whether the WebSocket is open. */
+const open = signal(true);
+/** Whether the server answers and tells what happens. */
+export const connected = computed(() => answering.value && open.value);
 
 type Listener = (message: Message) => void;
 
@@ -14,7 +21,7 @@ let socket: WebSocket | null = null;
 let pause = FIRST_PAUSE;
 let wanted = false;
 
-function open(): void {
+function dial(): void {
   const url = new URL('/api/live', location.href);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
   const next = new WebSocket(url);
@@ -22,7 +29,7 @@ function open(): void {
   next.addEventListener('open', () => {
     const back = pause !== FIRST_PAUSE;
     pause = FIRST_PAUSE;
-    connected.value = true;
+    open.value = true;
     // What happened meanwhile was missed.
     if (back) returned.forEach((act) => act());
   });
@@ -33,7 +40,7 @@ function open(): void {
   next.addEventListener('close', () => {
     socket = null;
     if (!wanted) return;
-    connected.value = false;
+    open.value = false;
     setTimeout(() => void reopen(), pause);
     pause = Math.min(LONGEST_PAUSE, pause * 2);
   });
@@ -46,14 +53,14 @@ async function reopen(): Promise<void> {
   } catch {
     wanted &&= loggedIn.value;
   }
-  if (wanted) open();
+  if (wanted) dial();
 }
 
 /** Opens the connection and keeps it. */
 export function connect(): void {
   if (wanted) return;
   wanted = true;
-  open();
+  dial();
 }
 
 export function disconnect(): void {

@@ -1,6 +1,7 @@
 // Propagation: start, watch, pause, cancel.
 
 import { useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 
 import type { Direction } from '../api/types.ts';
 import { Icon } from '../ui/icons.tsx';
@@ -9,6 +10,7 @@ import { isOpen, type Editor } from './editor.ts';
 export function Tracking({ editor }: { editor: Editor }) {
   const all = useSignal(false);
   const until = useSignal<number | null>(null);
+  const pressed = useRef(false);
   const { work } = editor;
   const { propagation, video, player } = work;
   const running = propagation.state.value;
@@ -24,8 +26,14 @@ export function Tracking({ editor }: { editor: Editor }) {
   }
 
   const objects = masklets.filter((object) => isOpen(object) && (all.value || object.id === editor.selected.value));
+  // The button that had the focus is gone then.
+  const focus = (button: HTMLButtonElement | null) => {
+    if (button && pressed.current) button.focus();
+    pressed.current = false;
+  };
   const able = work.held.value && objects.some(({ id }) => work.entries.of(id).size > 0) && work.entries.changed.value >= 0;
   const start = (direction: Direction) => {
+    pressed.current = true;
     const end = until.value;
     const frame = player.frame.peek();
     const fits = end !== null && (direction === 'forward' ? end > frame : end < frame);
@@ -37,7 +45,7 @@ export function Tracking({ editor }: { editor: Editor }) {
     const done = Math.abs(running.at - running.from);
     const paused = running.state === 'paused';
     return (
-      <section aria-label="Tracking" class="stack tight">
+      <section key="running" aria-label="Tracking" class="stack tight">
         <h2>Tracking {running.direction === 'forward' ? 'forwards' : 'backwards'}</h2>
         <progress value={done} max={total} aria-label="Frames tracked" />
         <p role="status">
@@ -48,7 +56,7 @@ export function Tracking({ editor }: { editor: Editor }) {
           {paused ? (
             <button onClick={() => propagation.resume()}>Go on</button>
           ) : (
-            <button disabled={running.state !== 'running'} onClick={() => propagation.pause()}>Pause</button>
+            <button ref={focus} aria-disabled={running.state !== 'running'} onClick={() => propagation.pause()}>Pause</button>
           )}
           <button disabled={running.state === 'ending'} onClick={() => propagation.cancel()}>Cancel</button>
         </div>
@@ -61,7 +69,7 @@ export function Tracking({ editor }: { editor: Editor }) {
   }
 
   return (
-    <section aria-label="Tracking" class="stack tight">
+    <section key="idle" aria-label="Tracking" class="stack tight">
       <h2>Tracking</h2>
       <div class="row">
         <button disabled={!able} onClick={() => start('backward')} title="Track backwards (V)">

@@ -9,7 +9,7 @@ export interface Bar {
 
 const ROW = 26;
 const NAMES = 100;
-const BARS = 175;
+const BARS = 160;
 const WIDTH = 335;
 
 export function Bars({ title, bars }: { title: string; bars: readonly Bar[] }) {

@@ -2,11 +2,12 @@
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const two = new Intl.NumberFormat('en', { maximumFractionDigits: 2 });
+const small = new Intl.NumberFormat('en', { maximumSignificantDigits: 2 });
 const percent = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 1 });
 const moment = new Intl.DateTimeFormat('en-GB', { dateStyle: 'short', timeStyle: 'medium' });
 
 export const count = (value: number): string => whole.format(value);
-export const decimal = (value: number): string => two.format(value);
+export const decimal = (value: number): string => (Math.abs(value) < 1 ? small : two).format(value);
 export const share = (value: number): string => percent.format(value);
 export const time = (milliseconds: number): string => moment.format(milliseconds);
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import type { Task } from '../../src/api/types.ts';
-import { fillPolygon } from '../../src/masks/paint.ts';
+import { fillPolygon, paintLine } from '../../src/masks/paint.ts';
 import { type Bitmap, emptyBitmap } from '../../src/masks/rle.ts';
 import { HEIGHT, RADIUS, WIDTH, diskAt } from './clip.ts';
 import { Server } from './server.ts';
@@ -90,6 +90,20 @@ test('phase 1: clicks, a box, brush, eraser and polygon on single frames, and no
   const wrong = drawn.data.filter((value, at) => value !== expected.data[at]).length;
   // The mouse is in whole pixels of the screen, which are smaller than the video's.
   assert.ok(wrong < 300, `${wrong} pixels of the polygon are wrong`);
+});
+
+test('the first stroke of a new task is where it was drawn', async () => {
+  const task = await newTask(3);
+  await ada.open(task);
+  await ada.keys('p');
+  const [from, to] = [[60, 90], [140, 110]] as const;
+  await ada.drag([...from], [...to]);
+  await ada.saved();
+  const expected = emptyBitmap(WIDTH, HEIGHT);
+  paintLine(expected, { x: from[0], y: from[1] }, { x: to[0], y: to[1] }, 20, 1);
+  const drawn = await ada.mask(task, 0);
+  const wrong = drawn.data.filter((value, at) => value !== expected.data[at]).length;
+  assert.ok(wrong < 150, `${wrong} pixels of the stroke are wrong`);
 });
 
 test('undo and redo of every action', async () => {

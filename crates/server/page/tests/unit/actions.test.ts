@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import type { Event } from '../../src/api/types.ts';
-import { size } from '../../src/ui/format.ts';
+import { decimal, size } from '../../src/ui/format.ts';
 import { describe } from '../../src/views/actions.ts';
 
 const said = (action: Event['action'], way: Event['way'] = 'do') =>
@@ -15,6 +15,10 @@ test('events are told in words', () => {
   assert.equal(said({ kind: 'judge', masklet: 4, verdict: 'unsatisfactory', remark: 'the tail' }), 'judged masklet 4: unsatisfactory (“the tail”)');
   assert.equal(said({ kind: 'revert', event: 7 }, 'redo'), 'redid event 7');
   assert.equal(said({ kind: 'something-newer' }), 'something-newer');
+});
+
+test('small numbers keep their digits', () => {
+  assert.deepEqual([0, 0.000_662, 0.29, 37.812, 4102.564].map(decimal), ['0', '0.00066', '0.29', '37.81', '4,102.56']);
 });
 
 test('sizes have the unit that makes them short', () => {
