@@ -1,0 +1,142 @@
+// The editor.
+
+import { useComputed, useSignal } from '@preact/signals';
+import { useEffect, useMemo } from 'preact/hooks';
+
+import type { Phase } from '../api/types.ts';
+import { tasks } from '../api/calls.ts';
+import { Stage } from '../stage/stage.tsx';
+import { Transport } from '../stage/transport.tsx';
+import { View } from '../stage/view.ts';
+import { report, tell } from '../state/notices.ts';
+import { go } from '../state/route.ts';
+import { me } from '../state/session.ts';
+import { Timeline } from '../timeline/timeline.tsx';
+import { Help } from '../ui/help.tsx';
+import { listenToKeys } from '../ui/keys.ts';
+import { useSpace } from '../ui/space.ts';
+import { mayClaim, useWork } from '../work/open.ts';
+import { Saving } from '../work/saving.tsx';
+import type { Work } from '../work/work.ts';
+import { Editor } from './editor.ts';
+import { Objects } from './objects.tsx';
+import { PHASES, shortcutsOf } from './shortcuts.ts';
+import { Toolbar } from './toolbar.tsx';
+import { Tools } from './tools.ts';
+import { Tracking } from './tracking.tsx';
+
+/** How long a frame is looked at before the server encodes it. */
+const PREPARE_AFTER = 150;
+
+export function Annotate({ task }: { task: number }) {
+  const opened = useWork(task, 'annotate').value;
+  if (!opened) return <p class="empty" role="status">Opening task {task} …</p>;
+  if ('error' in opened) return <p class="empty" role="alert">{opened.error}</p>;
+  return <Opened work={opened.work} />;
+}
+
+function Opened({ work }: { work: Work }) {
+  const [editor, tools, view] = useMemo(() => {
+    const made = new Editor(work);
+    return [made, new Tools(made), new View(work.video)] as const;
+  }, [work]);
+  const helping = useSignal(false);
+  const panning = useSpace(() => work.player.toggle());
+  const shortcuts = useMemo(() => shortcutsOf(editor, tools, view, () => (helping.value = true)), [editor]);
+  const frame = work.player.frame.value;
+  const playing = work.player.playing.value;
+  const tracking = work.propagation.state.value !== null;
+  const masklets = useComputed(() => work.task.value.masklets);
+
+  useEffect(() => listenToKeys(() => shortcuts), [shortcuts]);
+  useEffect(() => {
+    if (playing || tracking) return undefined;
+    const timer = setTimeout(() => editor.prepare(), PREPARE_AFTER);
+    return () => clearTimeout(timer);
+  }, [editor, frame, playing, tracking]);
+
+  return (
+    <div class="editor" onPointerDownCapture={() => work.clock.touch()} onPointerMoveCapture={() => work.clock.touch()}>
+      <Toolbar editor={editor} tools={tools} view={view} help={() => (helping.value = true)} />
+      <Stage work={work} view={view} tool={tools} panning={panning} label={`Video ${work.video.name}`} />
+      <aside class="panel">
+        <TaskCard editor={editor} />
+        <Objects editor={editor} />
+        <Tracking editor={editor} />
+      </aside>
+      <div class="below">
+        <Transport player={work.player}>
+          <Saving work={work} />
+        </Transport>
+        <Timeline work={work} masklets={masklets.value} selected={editor.selected.value} select={(id) => editor.select(id)} />
+      </div>
+      {helping.value && (
+        <Help shortcuts={shortcuts} close={() => (helping.value = false)}>
+          <p class="quiet">
+            Left button: on the object. Right button or Shift: beside it; with the brush, erase. Wheel: zoom. Middle
+            button, or Space held: pan; Space alone plays. Circles on the timeline are prompts, squares are edits, a
+            band is a visible and a line an occluded object. M lets the keyboard do what the pointer does.
+          </p>
+        </Help>
+      )}
+    </div>
+  );
+}
+
+function TaskCard({ editor }: { editor: Editor }) {
+  const { work } = editor;
+  const { id, phase, state, lease, video_name: video } = work.task.value;
+  const held = work.held.value;
+  const submit = async () => {
+    if (!(await editor.submit())) return;
+    tell(`Task ${id} was sent to verification.`);
+    go({ view: 'queue' });
+  };
+  const release = async () => {
+    try {
+      await tasks.release(id);
+      go({ view: 'queue' });
+    } catch (error) {
+      report(error);
+    }
+  };
+  return (
+    <section aria-label="Task" class="stack tight">
+      <div>
+        <h1 class="clip" title={video}>{video}</h1>
+        <p class="quiet">
+          Task {id} · {state === 'annotate' ? 'annotation' : state === 'verify' ? 'in verification' : 'done'}
+        </p>
+      </div>
+      {held ? (
+        <>
+          <label>
+            Phase
+            <select value={phase} onChange={(event) => void editor.switchPhase(Number(event.currentTarget.value) as Phase)}>
+              {([1, 2, 3] as const).map((number) => (
+                <option key={number} value={number}>{PHASES[number]}</option>
+              ))}
+            </select>
+          </label>
+          <div class="row">
+            <button class="good" disabled={work.task.value.masklets.length === 0} onClick={() => void submit()}>
+              Send to verification
+            </button>
+            <button onClick={() => void release()}>Give back</button>
+          </div>
+        </>
+      ) : (
+        <div class="banner" role="status">
+          {lease && lease.user !== me.value?.id ? (
+            <p>{lease.user_name} holds this task: it can be looked at.</p>
+          ) : (
+            <>
+              <p>{state === 'annotate' ? 'You do not hold this task: it can be looked at.' : 'This task is not to be annotated now.'}</p>
+              {mayClaim(work, 'annotate') && <button onClick={() => void work.claim()}>Claim it</button>}
+            </>
+          )}
+        </div>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,60 @@
+// What a lane of the timeline shows, computed for each of its pixels.
+
+import type { FrameEntry } from '../api/types.ts';
+
+/** What is known of an object under a pixel of its lane. */
+export const NOTHING = 0;
+export const OCCLUDED = 1;
+export const VISIBLE = 2;
+
+export interface Lane {
+  /** For each pixel: the most that is known on its frames. */
+  columns: Uint8Array;
+  /** Pixels in the middle of frames that somebody prompted. */
+  prompted: number[];
+  /** And of those that somebody drew on. */
+  edited: number[];
+}
+
+/** The pixels that a frame takes: from the first up to, and not including, the second. */
+export function columnsOf(frame: number, frames: number, width: number): [number, number] {
+  const start = Math.floor((frame * width) / frames);
+  return [start, Math.max(start + 1, Math.floor(((frame + 1) * width) / frames))];
+}
+
+/** Where the middle of a frame is. */
+export const middleOf = (frame: number, frames: number, width: number): number => ((frame + 0.5) * width) / frames;
+
+/** The frame at a place. */
+export function frameAt(x: number, frames: number, width: number): number {
+  return Math.min(frames - 1, Math.max(0, Math.floor((x / width) * frames)));
+}
+
+export function laneOf(entries: Iterable<FrameEntry>, frames: number, width: number): Lane {
+  const lane: Lane = { columns: new Uint8Array(width), prompted: [], edited: [] };
+  for (const { frame, area, prompts, edited } of entries) {
+    const [start, end] = columnsOf(frame, frames, width);
+    const known = area > 0 ? VISIBLE : OCCLUDED;
+    for (let x = start; x < end && x < width; x++) lane.columns[x] = Math.max(lane.columns[x]!, known);
+    const middle = middleOf(frame, frames, width);
+    if (prompts.some((prompt) => prompt.kind !== 'mask')) lane.prompted.push(middle);
+    if (edited) lane.edited.push(middle);
+  }
+  return lane;
+}
+
+/** The frames that somebody prompted or drew on, ascending. */
+export function touched(entries: Iterable<FrameEntry>): number[] {
+  return [...entries]
+    .filter((entry) => entry.prompted || entry.edited)
+    .map((entry) => entry.frame)
+    .sort((one, other) => one - other);
+}
+
+/** A few numbers of frames to write on a ruler, evenly spaced. */
+export function ticks(frames: number, most: number): number[] {
+  const step = [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2500, 5000, 10000, 25000].find(
+    (candidate) => frames / candidate <= most,
+  );
+  return Array.from({ length: Math.ceil(frames / (step ?? frames)) }, (_, index) => index * (step ?? frames));
+}
