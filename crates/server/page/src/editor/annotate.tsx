@@ -30,8 +30,18 @@ const PREPARE_AFTER = 150;
 
 export function Annotate({ task }: { task: number }) {
   const opened = useWork(task, 'annotate').value;
-  if (!opened) return <p class="empty" role="status">Opening task {task} …</p>;
-  if ('error' in opened) return <p class="empty" role="alert">{opened.error}</p>;
+  if (!opened)
+    return (
+      <p class="empty" role="status">
+        Opening task {task} …
+      </p>
+    );
+  if ('error' in opened)
+    return (
+      <p class="empty" role="alert">
+        {opened.error}
+      </p>
+    );
   return <Opened work={opened.work} />;
 }
 
@@ -68,7 +78,12 @@ function Opened({ work }: { work: Work }) {
         <Transport player={work.player}>
           <Saving work={work} />
         </Transport>
-        <Timeline work={work} masklets={masklets.value} selected={editor.selected.value} select={(id) => editor.select(id)} />
+        <Timeline
+          work={work}
+          masklets={masklets.value}
+          selected={editor.selected.value}
+          select={(id) => editor.select(id)}
+        />
       </div>
       {helping.value && (
         <Help shortcuts={shortcuts} close={() => (helping.value = false)}>
@@ -103,7 +118,9 @@ function TaskCard({ editor }: { editor: Editor }) {
   return (
     <section aria-label="Task" class="stack tight">
       <div>
-        <h1 class="clip" title={video}>{video}</h1>
+        <h1 class="clip" title={video}>
+          {video}
+        </h1>
         <p class="quiet">
           Task {id} · {state === 'annotate' ? 'annotation' : state === 'verify' ? 'in verification' : 'done'}
         </p>
@@ -112,9 +129,14 @@ function TaskCard({ editor }: { editor: Editor }) {
         <>
           <label>
             Phase
-            <select value={phase} onChange={(event) => void editor.switchPhase(Number(event.currentTarget.value) as Phase)}>
+            <select
+              value={phase}
+              onChange={(event) => void editor.switchPhase(Number(event.currentTarget.value) as Phase)}
+            >
               {([1, 2, 3] as const).map((number) => (
-                <option key={number} value={number}>{PHASES[number]}</option>
+                <option key={number} value={number}>
+                  {PHASES[number]}
+                </option>
               ))}
             </select>
           </label>
@@ -131,7 +153,11 @@ function TaskCard({ editor }: { editor: Editor }) {
             <p>{lease.user_name} holds this task: it can be looked at.</p>
           ) : (
             <>
-              <p>{state === 'annotate' ? 'You do not hold this task: it can be looked at.' : 'This task is not to be annotated now.'}</p>
+              <p>
+                {state === 'annotate'
+                  ? 'You do not hold this task: it can be looked at.'
+                  : 'This task is not to be annotated now.'}
+              </p>
               {mayClaim(work, 'annotate') && <button onClick={() => void work.claim()}>Claim it</button>}
             </>
           )}

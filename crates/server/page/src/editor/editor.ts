@@ -13,7 +13,7 @@ import type { Work } from '../work/work.ts';
 import { Drawing } from './draft.ts';
 
 /** A prompt that the model has not answered yet. */
-export interface Pending {
+interface Pending {
   masklet: number;
   frame: number;
   prompt: Prompt;

@@ -2,7 +2,7 @@
 
 import { signal } from '@preact/signals';
 
-export interface Notice {
+interface Notice {
   id: number;
   kind: 'info' | 'bad';
   text: string;

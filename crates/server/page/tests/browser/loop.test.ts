@@ -150,9 +150,15 @@ test('the history is read and reverted', async () => {
   await ada.page.reload();
   await ada.page.getByText('changed the settings: name').waitFor();
   await ada.shot('history');
-  await ada.page.getByRole('button', { name: /^Revert event/ }).first().click();
+  await ada.page
+    .getByRole('button', { name: /^Revert event/ })
+    .first()
+    .click();
   await ada.page.getByText(/^Event \d+ was reverted\.$/).waitFor();
-  assert.notEqual((await server.ask<{ settings: { name: string } }>('GET', '/api/settings')).settings.name, 'Another name');
+  assert.notEqual(
+    (await server.ask<{ settings: { name: string } }>('GET', '/api/settings')).settings.name,
+    'Another name',
+  );
 });
 
 test('people are added, get a token, and settings are changed', async () => {
