@@ -88,6 +88,68 @@ test('undo and redo of every action', async () => {
   assert.equal((await ada.entry(task, 0))?.area, both);
 });
 
+test('points are exact while the video is zoomed and panned', async () => {
+  const task = await server.newTask(3);
+  await ada.open(task);
+  const at = await ada.at(100, 90);
+  await ada.page.mouse.move(at.x, at.y);
+  await ada.page.mouse.wheel(0, -1000);
+  await ada.page.mouse.click(at.x, at.y);
+  await ada.saved();
+  // Held, the space bar lets the pointer pan.
+  await ada.page.keyboard.down('Space');
+  await ada.page.mouse.down();
+  await ada.page.mouse.move(at.x + 90, at.y - 40, { steps: 4 });
+  await ada.page.mouse.up();
+  await ada.page.keyboard.up('Space');
+  await ada.page.mouse.click(at.x + 90, at.y - 40);
+  await ada.saved();
+  const prompts = (await ada.entry(task, 0))?.prompts ?? [];
+  assert.equal(prompts.length, 2, 'panning is no click');
+  for (const prompt of prompts) {
+    assert.ok(prompt.kind === 'click' && Math.hypot(prompt.x - 100, prompt.y - 90) < 0.5, JSON.stringify(prompt));
+  }
+  await ada.shot('annotate-zoomed');
+  await ada.keys('0');
+});
+
+test('objects are added, chosen, hidden and coloured', async () => {
+  const task = await server.newTask(3);
+  await ada.open(task);
+  await ada.keys('n', 'n', 'p');
+  await ada.saved();
+  await ada.drag([60, 50], [100, 50]);
+  await ada.saved();
+  await ada.keys('1');
+  await ada.drag([60, 130], [100, 130]);
+  await ada.saved();
+  assert.equal((await ada.mask(task, 0, 0)).data[130 * WIDTH + 80], 1);
+  assert.equal((await ada.mask(task, 0, 1)).data[50 * WIDTH + 80], 1);
+
+  const shown = () => ada.page.locator('.stage canvas').screenshot();
+  const both = await shown();
+  await ada.keys('h');
+  await ada.page.getByRole('button', { name: /^Show / }).waitFor();
+  await until('it is hidden', async () => !both.equals(await shown()));
+  await ada.keys('h');
+  await until('it is shown again', async () => both.equals(await shown()));
+
+  await ada.page
+    .getByLabel(/^Colour of/)
+    .first()
+    .fill('#ff0000');
+  await ada.saved();
+  await until('it has another colour', async () => `${(await ada.task(task)).masklets[0]?.colour}` === '255,0,0');
+  await ada.shot('annotate-objects');
+
+  // Both are tracked together.
+  await ada.page.getByLabel('All objects').check();
+  await ada.page.getByRole('button', { name: 'Forwards' }).click();
+  await ada.page.getByText(/^\d+ frames tracked\.$/).waitFor();
+  assert.equal((await ada.entries(task, 0)).length, 12);
+  assert.equal((await ada.entries(task, 1)).length, 12);
+});
+
 test('the keyboard alone does it', async () => {
   const task = await server.newTask(3);
   await ada.open(task);
