@@ -8,7 +8,7 @@ import { tasks } from '../api/calls.ts';
 import { Stage } from '../stage/stage.tsx';
 import { Transport } from '../stage/transport.tsx';
 import { View } from '../stage/view.ts';
-import { report, tell } from '../state/notices.ts';
+import { report } from '../state/notices.ts';
 import { go } from '../state/route.ts';
 import { me } from '../state/session.ts';
 import { Timeline } from '../timeline/timeline.tsx';
@@ -16,6 +16,7 @@ import { Help } from '../ui/help.tsx';
 import { listenToKeys } from '../ui/keys.ts';
 import { useSpace } from '../ui/space.ts';
 import { mayClaim, useWork } from '../work/open.ts';
+import { tellParting } from '../work/parting.ts';
 import { Saving } from '../work/saving.tsx';
 import type { Work } from '../work/work.ts';
 import { Editor } from './editor.ts';
@@ -103,8 +104,9 @@ function TaskCard({ editor }: { editor: Editor }) {
   const { id, phase, state, lease, video_name: video } = work.task.value;
   const held = work.held.value;
   const submit = async () => {
-    if (!(await editor.submit())) return;
-    tell(`Task ${id} was sent to verification.`);
+    const submitted = await editor.submit();
+    if (!submitted) return;
+    tellParting(`Task ${id} was sent to verification.`, submitted, 'annotate');
     go({ view: 'queue' });
   };
   const release = async () => {

@@ -16,6 +16,7 @@ import { Help } from '../ui/help.tsx';
 import { type Shortcut, listenToKeys } from '../ui/keys.ts';
 import { useSpace } from '../ui/space.ts';
 import { mayClaim, useWork } from '../work/open.ts';
+import { tellParting } from '../work/parting.ts';
 import { Saving } from '../work/saving.tsx';
 import type { Work } from '../work/work.ts';
 import { Remark } from './remark.tsx';
@@ -79,7 +80,10 @@ function Player({ work }: { work: Work }) {
     if (!answer) return;
     const left = answer.task.masklets.find(waits);
     if (left) chosen.value = left.id;
-    else await goOn().catch(report);
+    else {
+      tellParting(`Task ${answer.task.id} was verified.`, answer, 'verify');
+      await goOn().catch(report);
+    }
   };
   const choose = (step: 1 | -1) => {
     const all = work.task.peek().masklets;

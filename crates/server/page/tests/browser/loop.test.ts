@@ -90,6 +90,14 @@ test('a masklet is annotated, sent back with a remark, repaired, and accepted', 
   await vera.keys('s');
   await until('it is done', async () => (await vera.task(1)).state === 'done');
   assert.equal((await vera.task(1)).masklets[0]?.state, 'satisfactory');
+
+  // The last verdict is undone from the queue, and given again.
+  await vera.page.getByText('Task 1 was verified.').last().waitFor();
+  await vera.page.getByRole('button', { name: 'Undo' }).last().click();
+  await until('it is to be verified again', async () => (await vera.task(1)).state === 'verify');
+  await vera.shows(0);
+  await vera.keys('s');
+  await until('it is done again', async () => (await vera.task(1)).state === 'done');
 });
 
 test('one’s own work is verified by somebody else, and a held task is not taken', async () => {
