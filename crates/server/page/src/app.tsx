@@ -46,7 +46,9 @@ function Shown() {
 
 effect(() => {
   const { view, task } = route.value;
-  document.title = [task === undefined ? view : `${view} ${task}`, session.value?.project, 'masklet'].filter(Boolean).join(' – ');
+  document.title = [task === undefined ? view : `${view} ${task}`, session.value?.project, 'masklet']
+    .filter(Boolean)
+    .join(' – ');
 });
 
 export function App() {
@@ -58,7 +60,12 @@ export function App() {
       </>
     );
   }
-  if (!session.value) return <p class="empty" role="status">{connected.value ? 'Loading …' : 'The server does not answer. Trying again …'}</p>;
+  if (!session.value)
+    return (
+      <p class="empty" role="status">
+        {connected.value ? 'Loading …' : 'The server does not answer. Trying again …'}
+      </p>
+    );
   return (
     <div class="shell">
       <header class="bar">
@@ -68,12 +75,18 @@ export function App() {
         </span>
         <nav aria-label="Views">
           {PLACES.map(([view, name]) => (
-            <a key={view} href={address({ view })} aria-current={route.value.view === view ? 'page' : undefined}>{name}</a>
+            <a key={view} href={address({ view })} aria-current={route.value.view === view ? 'page' : undefined}>
+              {name}
+            </a>
           ))}
         </nav>
         <span class="end">
-          <span class={connected.value ? 'connection' : 'connection lost'} role="status">{connected.value ? 'Connected' : 'No connection'}</span>
-          <span class="tag" title={me.value?.role}>{me.value?.name}</span>
+          <span class={connected.value ? 'connection' : 'connection lost'} role="status">
+            {connected.value ? 'Connected' : 'No connection'}
+          </span>
+          <span class="tag" title={me.value?.role}>
+            {me.value?.name}
+          </span>
         </span>
       </header>
       <main>

@@ -5,8 +5,11 @@ import { Lost, Refused } from './api/http.ts';
 import { report } from './state/notices.ts';
 import { start } from './state/session.ts';
 import './styles/base.css';
+import './styles/controls.css';
 import './styles/shell.css';
+import './styles/views.css';
 import './styles/editor.css';
+import './styles/timeline.css';
 
 render(<App />, document.getElementById('page')!);
 

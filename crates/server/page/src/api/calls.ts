@@ -2,8 +2,23 @@
 
 import { change, read, upload } from './http.ts';
 import type {
-  Auto, Changed, Event, MaskOn, MaskletFrames, Phase, Predicted, Prompt, Role, Session, Settings, Stats, Task,
-  TaskState, User, Verdict, Video,
+  Auto,
+  Changed,
+  Event,
+  MaskOn,
+  MaskletFrames,
+  Phase,
+  Predicted,
+  Prompt,
+  Role,
+  Session,
+  Settings,
+  Stats,
+  Task,
+  TaskState,
+  User,
+  Verdict,
+  Video,
 } from './types.ts';
 
 const query = (values: Record<string, string | number | undefined>): string => {
@@ -17,7 +32,7 @@ export const session = {
   end: () => change<void>('DELETE', '/api/session'),
 };
 
-export interface SettingsAt {
+interface SettingsAt {
   settings: Settings;
   revision: number;
 }
@@ -69,13 +84,14 @@ export const objects = {
 };
 
 export const masks = {
-  entries: (task: number) =>
-    read<{ revision: number; masklets: MaskletFrames[] }>(`/api/tasks/${task}/frames`),
+  entries: (task: number) => read<{ revision: number; masklets: MaskletFrames[] }>(`/api/tasks/${task}/frames`),
   range: (task: number, from: number, to: number) =>
     read<{ revision: number; masks: MaskOn[] }>(`/api/tasks/${task}/masks${query({ from, to })}`),
   store: (task: number, seen: number, drawn: MaskOn[], milliseconds: number) =>
     change<Changed & { entries: MaskletFrames[] }>('POST', `/api/tasks/${task}/masks`, {
-      seen, masks: drawn, milliseconds,
+      seen,
+      masks: drawn,
+      milliseconds,
     }),
   erase: (task: number, seen: number, masklet: number, frames: number[]) =>
     change<Changed>('POST', `/api/tasks/${task}/erase`, { seen, masklet, frames }),
@@ -87,7 +103,7 @@ export const masks = {
   prepare: (task: number, frame: number) => change<unknown>('POST', `/api/tasks/${task}/prepare`, { frame }),
 };
 
-export interface TakenBack {
+interface TakenBack {
   revision: number;
   /** What was taken back. */
   event: number;
@@ -99,7 +115,8 @@ export const history = {
     read<Event[]>(`/api/history${query({ scope, before, limit: 100 })}`),
   undo: (scope: string, seen: number) => change<TakenBack>('POST', '/api/undo', { scope, seen }),
   redo: (scope: string, seen: number) => change<TakenBack>('POST', '/api/redo', { scope, seen }),
-  revert: (event: number, seen: number) => change<Omit<TakenBack, 'event'>>('POST', `/api/history/${event}/revert`, { seen }),
+  revert: (event: number, seen: number) =>
+    change<Omit<TakenBack, 'event'>>('POST', `/api/history/${event}/revert`, { seen }),
 };
 
 export const stats = { get: () => read<Stats>('/api/stats') };

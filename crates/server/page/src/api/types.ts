@@ -48,7 +48,7 @@ export interface Video {
   held_out: boolean;
 }
 
-export interface Lease {
+interface Lease {
   user: number;
   user_name: string;
   /** Milliseconds since 1970. */
@@ -132,7 +132,7 @@ export interface Failure {
   task?: Task;
 }
 
-export interface Buckets {
+interface Buckets {
   small: number;
   medium: number;
   large: number;
@@ -200,7 +200,15 @@ export type Message =
   | { type: 'frame'; id: string; task: number; frame: number; masks: { masklet: number; mask: Rle; area: number }[] }
   | { type: 'saved'; id: string; task: number; revision: number; frames: number[] }
   | { type: 'paused'; id: string; task: number; next: number }
-  | { type: 'done'; id: string; task: number; revision: number; frames: number; last: number | null; reason: 'end' | 'cancelled' }
+  | {
+      type: 'done';
+      id: string;
+      task: number;
+      revision: number;
+      frames: number;
+      last: number | null;
+      reason: 'end' | 'cancelled';
+    }
   | { type: 'error'; id?: string; error: Failure }
   | { type: 'task'; task: Task }
   | { type: 'lease-lost'; task: number }

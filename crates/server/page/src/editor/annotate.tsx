@@ -8,7 +8,7 @@ import { tasks } from '../api/calls.ts';
 import { Stage } from '../stage/stage.tsx';
 import { Transport } from '../stage/transport.tsx';
 import { View } from '../stage/view.ts';
-import { report, tell } from '../state/notices.ts';
+import { report } from '../state/notices.ts';
 import { go } from '../state/route.ts';
 import { me } from '../state/session.ts';
 import { Timeline } from '../timeline/timeline.tsx';
@@ -16,6 +16,7 @@ import { Help } from '../ui/help.tsx';
 import { listenToKeys } from '../ui/keys.ts';
 import { useSpace } from '../ui/space.ts';
 import { mayClaim, useWork } from '../work/open.ts';
+import { tellParting } from '../work/parting.ts';
 import { Saving } from '../work/saving.tsx';
 import type { Work } from '../work/work.ts';
 import { Editor } from './editor.ts';
@@ -30,8 +31,18 @@ const PREPARE_AFTER = 150;
 
 export function Annotate({ task }: { task: number }) {
   const opened = useWork(task, 'annotate').value;
-  if (!opened) return <p class="empty" role="status">Opening task {task} …</p>;
-  if ('error' in opened) return <p class="empty" role="alert">{opened.error}</p>;
+  if (!opened)
+    return (
+      <p class="empty" role="status">
+        Opening task {task} …
+      </p>
+    );
+  if ('error' in opened)
+    return (
+      <p class="empty" role="alert">
+        {opened.error}
+      </p>
+    );
   return <Opened work={opened.work} />;
 }
 
@@ -68,7 +79,12 @@ function Opened({ work }: { work: Work }) {
         <Transport player={work.player}>
           <Saving work={work} />
         </Transport>
-        <Timeline work={work} masklets={masklets.value} selected={editor.selected.value} select={(id) => editor.select(id)} />
+        <Timeline
+          work={work}
+          masklets={masklets.value}
+          selected={editor.selected.value}
+          select={(id) => editor.select(id)}
+        />
       </div>
       {helping.value && (
         <Help shortcuts={shortcuts} close={() => (helping.value = false)}>
@@ -88,8 +104,9 @@ function TaskCard({ editor }: { editor: Editor }) {
   const { id, phase, state, lease, video_name: video } = work.task.value;
   const held = work.held.value;
   const submit = async () => {
-    if (!(await editor.submit())) return;
-    tell(`Task ${id} was sent to verification.`);
+    const submitted = await editor.submit();
+    if (!submitted) return;
+    tellParting(`Task ${id} was sent to verification.`, submitted, 'annotate');
     go({ view: 'queue' });
   };
   const release = async () => {
@@ -103,7 +120,9 @@ function TaskCard({ editor }: { editor: Editor }) {
   return (
     <section aria-label="Task" class="stack tight">
       <div>
-        <h1 class="clip" title={video}>{video}</h1>
+        <h1 class="clip" title={video}>
+          {video}
+        </h1>
         <p class="quiet">
           Task {id} · {state === 'annotate' ? 'annotation' : state === 'verify' ? 'in verification' : 'done'}
         </p>
@@ -112,9 +131,14 @@ function TaskCard({ editor }: { editor: Editor }) {
         <>
           <label>
             Phase
-            <select value={phase} onChange={(event) => void editor.switchPhase(Number(event.currentTarget.value) as Phase)}>
+            <select
+              value={phase}
+              onChange={(event) => void editor.switchPhase(Number(event.currentTarget.value) as Phase)}
+            >
               {([1, 2, 3] as const).map((number) => (
-                <option key={number} value={number}>{PHASES[number]}</option>
+                <option key={number} value={number}>
+                  {PHASES[number]}
+                </option>
               ))}
             </select>
           </label>
@@ -131,7 +155,11 @@ function TaskCard({ editor }: { editor: Editor }) {
             <p>{lease.user_name} holds this task: it can be looked at.</p>
           ) : (
             <>
-              <p>{state === 'annotate' ? 'You do not hold this task: it can be looked at.' : 'This task is not to be annotated now.'}</p>
+              <p>
+                {state === 'annotate'
+                  ? 'You do not hold this task: it can be looked at.'
+                  : 'This task is not to be annotated now.'}
+              </p>
               {mayClaim(work, 'annotate') && <button onClick={() => void work.claim()}>Claim it</button>}
             </>
           )}

@@ -3,7 +3,7 @@
 import { computed, signal } from '@preact/signals';
 
 import * as calls from '../api/calls.ts';
-import type { Masklet, MaskOn, Phase, Prompt } from '../api/types.ts';
+import type { Changed, Masklet, MaskOn, Phase, Prompt } from '../api/types.ts';
 import { encoded } from '../masks/pool.ts';
 import type { Colour } from '../masks/overlay.ts';
 import type { Point } from '../masks/paint.ts';
@@ -13,7 +13,7 @@ import type { Work } from '../work/work.ts';
 import { Drawing } from './draft.ts';
 
 /** A prompt that the model has not answered yet. */
-export interface Pending {
+interface Pending {
   masklet: number;
   frame: number;
   prompt: Prompt;
@@ -146,9 +146,9 @@ export class Editor {
     if (drawing.unsaved === 0 && this.drawing.peek() === drawing) this.drawing.value = null;
   }
 
-  async submit(): Promise<boolean> {
+  async submit(): Promise<Changed | undefined> {
     const { task } = this.work;
-    return (await this.work.act((seen) => calls.tasks.submit(task.peek().id, seen))) !== undefined;
+    return this.work.act((seen) => calls.tasks.submit(task.peek().id, seen));
   }
 
   /** Lets the server encode the frame that is shown, so that a click is answered quickly. */

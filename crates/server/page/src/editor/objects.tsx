@@ -66,15 +66,27 @@ function ObjectRow({ editor, object }: { editor: Editor; object: Masklet }) {
           <span class="clip">{object.name}</span>
         </button>
       )}
-      <button class="plain" aria-label={`${hidden ? 'Show' : 'Hide'} ${object.name}`} aria-pressed={hidden} onClick={() => toggleHidden(editor, object.id)}>
+      <button
+        class="plain"
+        aria-label={`${hidden ? 'Show' : 'Hide'} ${object.name}`}
+        aria-pressed={hidden}
+        onClick={() => toggleHidden(editor, object.id)}
+      >
         <Icon name={hidden ? 'hidden' : 'eye'} />
       </button>
-      <button class="plain" aria-label={`Remove ${object.name}`} disabled={!held} onClick={() => void editor.remove(object.id)}>
+      <button
+        class="plain"
+        aria-label={`Remove ${object.name}`}
+        disabled={!held}
+        onClick={() => void editor.remove(object.id)}
+      >
         <Icon name="remove" />
       </button>
       {state && (
         <div class="state stack tight">
-          <span><span class={`tag ${kind}`}>{state}</span></span>
+          <span>
+            <span class={`tag ${kind}`}>{state}</span>
+          </span>
           {object.remark && <p class="remark">{object.remark}</p>}
         </div>
       )}
@@ -92,7 +104,9 @@ export function Objects({ editor }: { editor: Editor }) {
           <Icon name="plus" /> Add
         </button>
       </div>
-      {masklets.length === 0 && <p class="quiet">None yet. Click on something in the video: that makes the first one.</p>}
+      {masklets.length === 0 && (
+        <p class="quiet">None yet. Click on something in the video: that makes the first one.</p>
+      )}
       <ul class="objects">
         {masklets.map((object) => (
           <ObjectRow key={object.id} editor={editor} object={object} />

@@ -10,7 +10,7 @@ import type { ToolName, Tools } from './tools.ts';
 export const ZOOM = 1.3;
 
 /** The next frame that somebody prompted or drew on, of the selected object or any. */
-export function seekTouched(editor: Editor, direction: 1 | -1): void {
+function seekTouched(editor: Editor, direction: 1 | -1): void {
   const { work, selected } = editor;
   const at = work.player.frame.peek();
   const masklets = selected.peek() === null ? work.entries.masklets() : [selected.peek()!];
@@ -20,7 +20,7 @@ export function seekTouched(editor: Editor, direction: 1 | -1): void {
 }
 
 /** The next frame that is annotated at the task's rate. */
-export function seekAnnotated(editor: Editor, direction: 1 | -1): void {
+function seekAnnotated(editor: Editor, direction: 1 | -1): void {
   const { player, task } = editor.work;
   const { step } = task.peek();
   const at = player.frame.peek();
@@ -61,10 +61,22 @@ export function shortcutsOf(editor: Editor, tools: Tools, view: View, help: () =
     { keys: ['E'], what: 'Eraser', run: tool('eraser') },
     { keys: ['G'], what: 'Polygon', run: tool('polygon') },
     { keys: [',', '.'], what: 'Smaller, larger brush', run: (key) => tools.resize(key === '.' ? 1.25 : 0.8) },
-    { keys: ['Enter'], what: 'Close the polygon: add', run: () => (tools.byKeyboard.peek() ? tools.press(false) : void tools.close(1)) },
-    { keys: ['Shift+Enter'], what: 'Close the polygon: cut out', run: () => (tools.byKeyboard.peek() ? tools.press(true) : void tools.close(0)) },
+    {
+      keys: ['Enter'],
+      what: 'Close the polygon: add',
+      run: () => (tools.byKeyboard.peek() ? tools.press(false) : void tools.close(1)),
+    },
+    {
+      keys: ['Shift+Enter'],
+      what: 'Close the polygon: cut out',
+      run: () => (tools.byKeyboard.peek() ? tools.press(true) : void tools.close(0)),
+    },
     { keys: ['M'], what: 'Pointer by arrows, pressed by Enter', run: () => tools.toggleKeyboard() },
-    { keys: ['Backspace'], what: 'Take the last click, box or corner away', run: () => void (tools.dropCorner() || editor.dropPrompt()) },
+    {
+      keys: ['Backspace'],
+      what: 'Take the last click, box or corner away',
+      run: () => void (tools.dropCorner() || editor.dropPrompt()),
+    },
     { keys: ['Del'], what: 'Remove the mask on this frame', run: () => void editor.clear() },
     { keys: ['O'], what: 'The object is not to be seen here', run: () => void editor.absent() },
     { keys: ['Ctrl+Z'], what: 'Undo', run: () => void takeBack.undo() },
@@ -76,7 +88,12 @@ export function shortcutsOf(editor: Editor, tools: Tools, view: View, help: () =
     { keys: ['→'], what: 'Next frame', run: () => move(1) },
     { keys: ['Shift+←'], what: 'Ten frames back', run: () => move(-10) },
     { keys: ['Shift+→'], what: 'Ten frames on', run: () => move(10) },
-    { keys: ['↑', '↓', 'Shift+↑', 'Shift+↓'], shown: '↑ ↓', what: 'Object before, next object', run: (key) => vertical(key) },
+    {
+      keys: ['↑', '↓', 'Shift+↑', 'Shift+↓'],
+      shown: '↑ ↓',
+      what: 'Object before, next object',
+      run: (key) => vertical(key),
+    },
     { keys: ['['], what: 'Annotated frame before (phase 1)', run: () => seekAnnotated(editor, -1) },
     { keys: [']'], what: 'Next annotated frame (phase 1)', run: () => seekAnnotated(editor, 1) },
     { keys: ['J'], what: 'Prompted or edited frame before', run: () => seekTouched(editor, -1) },

@@ -53,7 +53,12 @@ export function Toolbar({ editor, tools, view, help }: Props) {
             min={SMALLEST_BRUSH}
             max={LARGEST_BRUSH}
             value={tools.size.value}
-            onChange={(event) => (tools.size.value = Math.min(LARGEST_BRUSH, Math.max(SMALLEST_BRUSH, event.currentTarget.valueAsNumber || SMALLEST_BRUSH)))}
+            onChange={(event) =>
+              (tools.size.value = Math.min(
+                LARGEST_BRUSH,
+                Math.max(SMALLEST_BRUSH, event.currentTarget.valueAsNumber || SMALLEST_BRUSH),
+              ))
+            }
           />
         </label>
       )}

@@ -54,7 +54,8 @@ export class Tools implements Tool {
 
   resize(factor: number): void {
     const size = this.size.peek() * factor;
-    const next = factor > 1 ? Math.max(this.size.peek() + 1, Math.round(size)) : Math.min(this.size.peek() - 1, Math.round(size));
+    const next =
+      factor > 1 ? Math.max(this.size.peek() + 1, Math.round(size)) : Math.min(this.size.peek() - 1, Math.round(size));
     this.size.value = Math.min(LARGEST_BRUSH, Math.max(SMALLEST_BRUSH, next));
   }
 
@@ -211,4 +212,3 @@ export class Tools implements Tool {
     return { x: Math.min(width, Math.max(0, x)), y: Math.min(height, Math.max(0, y)) };
   }
 }
-

@@ -31,13 +31,18 @@ export function Tracking({ editor }: { editor: Editor }) {
     if (button && pressed.current) button.focus();
     pressed.current = false;
   };
-  const able = work.held.value && objects.some(({ id }) => work.entries.of(id).size > 0) && work.entries.changed.value >= 0;
+  const able =
+    work.held.value && objects.some(({ id }) => work.entries.of(id).size > 0) && work.entries.changed.value >= 0;
   const start = (direction: Direction) => {
     pressed.current = true;
     const end = until.value;
     const frame = player.frame.peek();
     const fits = end !== null && (direction === 'forward' ? end > frame : end < frame);
-    propagation.start(objects.map(({ id }) => id), direction, fits ? end : undefined);
+    propagation.start(
+      objects.map(({ id }) => id),
+      direction,
+      fits ? end : undefined,
+    );
   };
 
   if (running) {
@@ -49,19 +54,29 @@ export function Tracking({ editor }: { editor: Editor }) {
         <h2>Tracking {running.direction === 'forward' ? 'forwards' : 'backwards'}</h2>
         <progress value={done} max={total} aria-label="Frames tracked" />
         <p role="status">
-          {running.ahead > 0 && done === 0 ? `Waiting: ${running.ahead} others are served in turn.` : `Frame ${running.at} of ${running.until}`}
+          {running.ahead > 0 && done === 0
+            ? `Waiting: ${running.ahead} others are served in turn.`
+            : `Frame ${running.at} of ${running.until}`}
           {paused && ' · paused'}
         </p>
         <div class="row">
           {paused ? (
             <button onClick={() => propagation.resume()}>Go on</button>
           ) : (
-            <button ref={focus} aria-disabled={running.state !== 'running'} onClick={() => propagation.pause()}>Pause</button>
+            <button ref={focus} aria-disabled={running.state !== 'running'} onClick={() => propagation.pause()}>
+              Pause
+            </button>
           )}
-          <button disabled={running.state === 'ending'} onClick={() => propagation.cancel()}>Cancel</button>
+          <button disabled={running.state === 'ending'} onClick={() => propagation.cancel()}>
+            Cancel
+          </button>
         </div>
         <label class="inline">
-          <input type="checkbox" checked={propagation.follow.value} onChange={(event) => (propagation.follow.value = event.currentTarget.checked)} />
+          <input
+            type="checkbox"
+            checked={propagation.follow.value}
+            onChange={(event) => (propagation.follow.value = event.currentTarget.checked)}
+          />
           Show each frame as it comes
         </label>
       </section>
@@ -93,7 +108,9 @@ export function Tracking({ editor }: { editor: Editor }) {
             max={video.frames - 1}
             placeholder="end"
             value={until.value ?? ''}
-            onChange={(event) => (until.value = Number.isNaN(event.currentTarget.valueAsNumber) ? null : event.currentTarget.valueAsNumber)}
+            onChange={(event) =>
+              (until.value = Number.isNaN(event.currentTarget.valueAsNumber) ? null : event.currentTarget.valueAsNumber)
+            }
           />
         </label>
       </div>

@@ -5,9 +5,7 @@ import { type Bitmap, type Rle, decode, encode } from './rle.ts';
 
 /** What the worker is asked. */
 export type Job =
-  | { kind: 'overlay'; rle: Rle; colour: Colour }
-  | { kind: 'decode'; rle: Rle }
-  | { kind: 'encode'; mask: Bitmap };
+  { kind: 'overlay'; rle: Rle; colour: Colour } | { kind: 'decode'; rle: Rle } | { kind: 'encode'; mask: Bitmap };
 
 /** A mask's picture and where it belongs; nothing for an empty mask. */
 export type Overlay = { picture: ImageBitmap; x: number; y: number } | null;

@@ -71,7 +71,10 @@ function drawClick(to: CanvasRenderingContext2D, at: Point, positive: boolean, p
 export function drawBox(to: CanvasRenderingContext2D, viewport: Viewport, one: Point, other: Point): void {
   const [a, b] = [toStage(viewport, one), toStage(viewport, other)];
   to.lineWidth = 2;
-  for (const [dash, style] of [[[], '#000'], [[6, 4], '#fff']] as const) {
+  for (const [dash, style] of [
+    [[], '#000'],
+    [[6, 4], '#fff'],
+  ] as const) {
     to.setLineDash([...dash]);
     to.strokeStyle = style;
     to.strokeRect(Math.min(a.x, b.x), Math.min(a.y, b.y), Math.abs(a.x - b.x), Math.abs(a.y - b.y));
@@ -105,7 +108,10 @@ export function drawPolygon(
   path.forEach(({ x, y }, index) => (index === 0 ? to.moveTo(x, y) : to.lineTo(x, y)));
   to.fillStyle = `rgb(${colour.join(' ')} / 30%)`;
   to.fill();
-  for (const [width, style] of [[3, '#000'], [1.5, '#fff']] as const) {
+  for (const [width, style] of [
+    [3, '#000'],
+    [1.5, '#fff'],
+  ] as const) {
     to.lineWidth = width;
     to.strokeStyle = style;
     to.stroke();
@@ -117,9 +123,17 @@ export function drawPolygon(
 /** Draws where the keyboard's pointer is. */
 export function drawCross(to: CanvasRenderingContext2D, viewport: Viewport, at: Point): void {
   const { x, y } = toStage(viewport, at);
-  for (const [width, style] of [[4, '#000'], [2, '#ffd166']] as const) {
+  for (const [width, style] of [
+    [4, '#000'],
+    [2, '#ffd166'],
+  ] as const) {
     to.beginPath();
-    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]] as const) {
+    for (const [dx, dy] of [
+      [1, 0],
+      [-1, 0],
+      [0, 1],
+      [0, -1],
+    ] as const) {
       to.moveTo(x + 4 * dx, y + 4 * dy);
       to.lineTo(x + 14 * dx, y + 14 * dy);
     }
@@ -132,7 +146,10 @@ export function drawCross(to: CanvasRenderingContext2D, viewport: Viewport, at: 
 /** Draws the ring of a brush. */
 export function drawBrush(to: CanvasRenderingContext2D, viewport: Viewport, at: Point, diameter: number): void {
   const { x, y } = toStage(viewport, at);
-  for (const [width, style] of [[3, '#000'], [1.5, '#fff']] as const) {
+  for (const [width, style] of [
+    [3, '#000'],
+    [1.5, '#fff'],
+  ] as const) {
     to.beginPath();
     to.arc(x, y, Math.max(2, (diameter / 2) * viewport.scale), 0, 2 * Math.PI);
     to.lineWidth = width;

@@ -75,8 +75,13 @@ export function Stage({ work, view, label, tool, panning }: Props) {
     const end = effect(() => {
       tool?.track();
       void [
-        view.viewport.value, work.player.frame.value, work.frames.changed.value, work.masks.changed.value,
-        work.entries.changed.value, work.task.value, work.hidden.value,
+        view.viewport.value,
+        work.player.frame.value,
+        work.frames.changed.value,
+        work.masks.changed.value,
+        work.entries.changed.value,
+        work.task.value,
+        work.hidden.value,
       ];
       redraw();
     });
@@ -94,7 +99,8 @@ export function Stage({ work, view, label, tool, panning }: Props) {
     };
   }, [work, view, tool]);
 
-  const at = (event: PointerEvent | MouseEvent) => toVideo(view.viewport.peek(), { x: event.offsetX, y: event.offsetY });
+  const at = (event: PointerEvent | MouseEvent) =>
+    toVideo(view.viewport.peek(), { x: event.offsetX, y: event.offsetY });
   const down = (event: PointerEvent) => {
     canvas.current!.setPointerCapture(event.pointerId);
     if (event.button === 1 || panning?.peek()) {

@@ -36,9 +36,14 @@ export function Transport({ player, children }: { player: Player; children?: Com
       </label>
       <label class="inline">
         Speed
-        <select value={player.speed.value} onChange={(event) => (player.speed.value = Number(event.currentTarget.value))}>
+        <select
+          value={player.speed.value}
+          onChange={(event) => (player.speed.value = Number(event.currentTarget.value))}
+        >
           {SPEEDS.map((speed) => (
-            <option key={speed} value={speed}>{speed}×</option>
+            <option key={speed} value={speed}>
+              {speed}×
+            </option>
           ))}
         </select>
       </label>

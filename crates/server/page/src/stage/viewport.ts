@@ -50,8 +50,7 @@ export function panned(viewport: Viewport, dx: number, dy: number, video: Size, 
 
 /** Lets no one lose the video. */
 function kept(viewport: Viewport, video: Size, stage: Size): Viewport {
-  const clamp = (start: number, length: number, room: number) =>
-    Math.min(room - KEPT, Math.max(KEPT - length, start));
+  const clamp = (start: number, length: number, room: number) => Math.min(room - KEPT, Math.max(KEPT - length, start));
   return {
     scale: viewport.scale,
     left: clamp(viewport.left, viewport.scale * video.width, stage.width),

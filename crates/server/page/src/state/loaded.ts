@@ -14,13 +14,17 @@ interface Options {
   together?: number;
 }
 
-export interface Loaded<T> {
+interface Loaded<T> {
   value: Signal<T | undefined>;
   reload: () => Promise<void>;
 }
 
 /** Loads by `load`, and again after messages that `concerns` says are about it. */
-export function useLoaded<T>(load: () => Promise<T>, concerns: (message: Message) => boolean, { of = [], together = 200 }: Options = {}): Loaded<T> {
+export function useLoaded<T>(
+  load: () => Promise<T>,
+  concerns: (message: Message) => boolean,
+  { of = [], together = 200 }: Options = {},
+): Loaded<T> {
   const value = useSignal<T | undefined>(undefined);
   const reload = async () => {
     try {

@@ -2,16 +2,24 @@
 
 import { signal } from '@preact/signals';
 
-export interface Notice {
+interface Notice {
   id: number;
   kind: 'info' | 'bad';
   text: string;
+  /** What can be done about it. */
+  offer: Offer | undefined;
+}
+
+interface Offer {
+  name: string;
+  take: () => Promise<void>;
 }
 
 export const notices = signal<readonly Notice[]>([]);
 
 /** How long good news stay; bad ones stay until they are closed. */
 const STAY = 6000;
+const STAY_WITH_OFFER = 15_000;
 const MOST = 4;
 let last = 0;
 
@@ -19,11 +27,11 @@ export function dismiss(id: number): void {
   notices.value = notices.value.filter((notice) => notice.id !== id);
 }
 
-export function tell(text: string, kind: Notice['kind'] = 'info'): void {
+export function tell(text: string, kind: Notice['kind'] = 'info', offer?: Offer): void {
   const id = ++last;
   const others = notices.value.filter((notice) => notice.text !== text);
-  notices.value = [...others, { id, kind, text }].slice(-MOST);
-  if (kind === 'info') setTimeout(() => dismiss(id), STAY);
+  notices.value = [...others, { id, kind, text, offer }].slice(-MOST);
+  if (kind === 'info') setTimeout(() => dismiss(id), offer ? STAY_WITH_OFFER : STAY);
 }
 
 /** Tells what went wrong. */

@@ -12,7 +12,7 @@ export interface Route {
   scope?: string;
 }
 
-export function parsed(hash: string): Route {
+function parsed(hash: string): Route {
   const [view = '', rest = ''] = hash.replace(/^#\/?/, '').split('/', 2).map(decodeURIComponent);
   const task = /^\d+$/.test(rest) ? Number(rest) : undefined;
   switch (view) {

@@ -2,8 +2,7 @@
 
 import type { FrameEntry } from '../api/types.ts';
 
-/** What is known of an object under a pixel of its lane. */
-export const NOTHING = 0;
+/** What is known of an object under a pixel of its lane; 0 where nothing is. */
 export const OCCLUDED = 1;
 export const VISIBLE = 2;
 

@@ -41,7 +41,15 @@ function Lane({ work, masklet, width }: { work: Work; masklet: Masklet; width: n
   }, [entries, version, width, masklet.colour.join(), work]);
   const seen = [...entries.values()].filter((entry) => entry.area > 0).length;
   const label = `${masklet.name}: visible on ${seen} of ${work.video.frames} frames, ${touched(entries.values()).length} prompted or edited`;
-  return <canvas ref={canvas} role="img" aria-label={label} data-visible={seen} style={{ width: `${width}px`, height: `${LANE}px` }} />;
+  return (
+    <canvas
+      ref={canvas}
+      role="img"
+      aria-label={label}
+      data-visible={seen}
+      style={{ width: `${width}px`, height: `${LANE}px` }}
+    />
+  );
 }
 
 interface Props {
@@ -101,12 +109,15 @@ export function Timeline({ work, masklets, selected, select }: Props) {
           aria-valuemax={frames - 1}
           aria-valuenow={frame}
         >
-          {phase === 1 && width.value / frames * step >= 4 &&
+          {phase === 1 &&
+            (width.value / frames) * step >= 4 &&
             Array.from({ length: Math.ceil(frames / step) }, (_, index) => (
               <i key={index} style={{ left: `${place(index * step)}px` }} />
             ))}
           {marks.map((mark) => (
-            <span key={mark} style={{ left: `${place(mark)}px` }}>{mark}</span>
+            <span key={mark} style={{ left: `${place(mark)}px` }}>
+              {mark}
+            </span>
           ))}
         </div>
         {masklets.map((masklet) => (

@@ -16,16 +16,27 @@ export function Bars({ title, bars }: { title: string; bars: readonly Bar[] }) {
   const most = Math.max(...bars.map((bar) => bar.value), 0) || 1;
   return (
     <figure class="card" style={{ margin: 0 }}>
-      <figcaption><h2>{title}</h2></figcaption>
+      <figcaption>
+        <h2>{title}</h2>
+      </figcaption>
       {bars.length === 0 ? (
         <p class="quiet">Nothing yet.</p>
       ) : (
-        <svg class="chart" viewBox={`0 0 ${WIDTH} ${bars.length * ROW + 6}`} role="img" aria-label={`${title}: ${bars.map((bar) => `${bar.name} ${bar.text}`).join(', ')}`}>
+        <svg
+          class="chart"
+          viewBox={`0 0 ${WIDTH} ${bars.length * ROW + 6}`}
+          role="img"
+          aria-label={`${title}: ${bars.map((bar) => `${bar.name} ${bar.text}`).join(', ')}`}
+        >
           {bars.map(({ name, value, text }, index) => (
             <g key={name} transform={`translate(0 ${index * ROW + 6})`}>
-              <text x={NAMES - 8} y={14} text-anchor="end">{name}</text>
+              <text x={NAMES - 8} y={14} text-anchor="end">
+                {name}
+              </text>
               <rect class="mark" x={NAMES} y={2} width={Math.max(1, (value / most) * BARS)} height={16} rx={2} />
-              <text x={NAMES + (value / most) * BARS + 8} y={14}>{text}</text>
+              <text x={NAMES + (value / most) * BARS + 8} y={14}>
+                {text}
+              </text>
             </g>
           ))}
         </svg>

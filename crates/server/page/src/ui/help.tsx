@@ -31,7 +31,11 @@ export function Help({ shortcuts, close, children }: Props) {
         ))}
       </div>
       <label class="inline">
-        <input type="checkbox" checked={singleKeys.value} onChange={(event) => setSingleKeys(event.currentTarget.checked)} />
+        <input
+          type="checkbox"
+          checked={singleKeys.value}
+          onChange={(event) => setSingleKeys(event.currentTarget.checked)}
+        />
         Shortcuts of a single letter or digit
       </label>
     </Dialog>

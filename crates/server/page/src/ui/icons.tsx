@@ -3,7 +3,8 @@
 const PATHS = {
   click: 'M6 3l9 6-4 1.2L13 15l-2 1-2.2-4.8L6 14z',
   box: 'M4 6h12v9H4zM2.5 4.5h3v3h-3zM14.5 13.5h3v3h-3z',
-  brush: 'M16.5 3.5L9 11M9 11c-2.6-.6-4 1-4.2 2.6C4.6 15.2 3.5 16 2.5 16.2c3 1.3 7.3.7 7.7-2.5C10.3 12.5 9.8 11.5 9 11z',
+  brush:
+    'M16.5 3.5L9 11M9 11c-2.6-.6-4 1-4.2 2.6C4.6 15.2 3.5 16 2.5 16.2c3 1.3 7.3.7 7.7-2.5C10.3 12.5 9.8 11.5 9 11z',
   eraser: 'M8 16.5h8.5M12 4l5 5-7 7.3H7L3.5 12.5zM7.8 8.3l5 5',
   polygon: 'M4 15L6 5l8-1.5L17 11l-6 5.5z',
   undo: 'M7 4L3 8l4 4M3.5 8H12a4.5 4.5 0 0 1 0 9H8',
@@ -29,7 +30,14 @@ export type IconName = keyof typeof PATHS;
 export function Icon({ name }: { name: IconName }) {
   return (
     <svg class="icon" viewBox="0 0 20 20" width="18" height="18" aria-hidden="true">
-      <path d={PATHS[name]} fill="none" stroke="currentColor" stroke-width="1.6" stroke-linejoin="round" stroke-linecap="round" />
+      <path
+        d={PATHS[name]}
+        fill="none"
+        stroke="currentColor"
+        stroke-width="1.6"
+        stroke-linejoin="round"
+        stroke-linecap="round"
+      />
     </svg>
   );
 }

@@ -33,8 +33,12 @@ export function Remark({ name, close, say }: Props) {
           />
         </label>
         <div class="row">
-          <button class="primary" type="submit">Send back <kbd>Enter</kbd></button>
-          <button type="button" onClick={close}>Cancel</button>
+          <button class="primary" type="submit">
+            Send back <kbd>Enter</kbd>
+          </button>
+          <button type="button" onClick={close}>
+            Cancel
+          </button>
         </div>
       </form>
     </Dialog>

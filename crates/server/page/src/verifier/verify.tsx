@@ -16,14 +16,25 @@ import { Help } from '../ui/help.tsx';
 import { type Shortcut, listenToKeys } from '../ui/keys.ts';
 import { useSpace } from '../ui/space.ts';
 import { mayClaim, useWork } from '../work/open.ts';
+import { tellParting } from '../work/parting.ts';
 import { Saving } from '../work/saving.tsx';
 import type { Work } from '../work/work.ts';
 import { Remark } from './remark.tsx';
 
 export function Verify({ task }: { task: number }) {
   const opened = useWork(task, 'verify').value;
-  if (!opened) return <p class="empty" role="status">Opening task {task} …</p>;
-  if ('error' in opened) return <p class="empty" role="alert">{opened.error}</p>;
+  if (!opened)
+    return (
+      <p class="empty" role="status">
+        Opening task {task} …
+      </p>
+    );
+  if ('error' in opened)
+    return (
+      <p class="empty" role="alert">
+        {opened.error}
+      </p>
+    );
   return <Player work={opened.work} />;
 }
 
@@ -53,7 +64,9 @@ function Player({ work }: { work: Work }) {
     work.hidden.value = new Set(hidden.map(({ id }) => id));
   });
   useEffect(() => {
-    const first = [...work.entries.of(chosen.peek() ?? -1).values()].filter(({ area }) => area > 0).map(({ frame }) => frame);
+    const first = [...work.entries.of(chosen.peek() ?? -1).values()]
+      .filter(({ area }) => area > 0)
+      .map(({ frame }) => frame);
     work.player.seek(first.length > 0 ? Math.min(...first) : 0);
     work.player.play();
   }, [work, chosen.value]);
@@ -67,7 +80,10 @@ function Player({ work }: { work: Work }) {
     if (!answer) return;
     const left = answer.task.masklets.find(waits);
     if (left) chosen.value = left.id;
-    else await goOn().catch(report);
+    else {
+      tellParting(`Task ${answer.task.id} was verified.`, answer, 'verify');
+      await goOn().catch(report);
+    }
   };
   const choose = (step: 1 | -1) => {
     const all = work.task.peek().masklets;
@@ -78,32 +94,43 @@ function Player({ work }: { work: Work }) {
     if (object.peek() && waits(object.peek()!)) remarking.value = true;
   };
 
-  const shortcuts = useMemo<Shortcut[]>(() => [
-    { keys: ['S'], what: 'Satisfactory', run: () => void judge('satisfactory') },
-    { keys: ['U'], what: 'Unsatisfactory, with a remark', run: unsatisfactory },
-    { keys: ['R'], what: 'Reject: no well-defined object', run: () => void judge('reject') },
-    { keys: ['Space'], what: 'Play or pause', run: () => work.player.toggle() },
-    { keys: ['←'], what: 'Frame before', run: () => work.player.step(-1) },
-    { keys: ['→'], what: 'Next frame', run: () => work.player.step(1) },
-    { keys: ['↑'], what: 'Masklet before', run: () => choose(-1) },
-    { keys: ['↓'], what: 'Next masklet', run: () => choose(1) },
-    { keys: ['O'], what: 'Show the other masklets too', run: () => (others.value = !others.value) },
-    { keys: ['Ctrl+Z'], what: 'Undo the last verdict', run: () => void work.takeBack.undo() },
-    { keys: ['Ctrl+Shift+Z', 'Ctrl+Y'], what: 'Redo', run: () => void work.takeBack.redo() },
-    { keys: ['0'], what: 'Show the whole frame', run: () => view.fit() },
-    { keys: ['?'], what: 'This sheet', run: () => (helping.value = true) },
-  ], [work]);
+  const shortcuts = useMemo<Shortcut[]>(
+    () => [
+      { keys: ['S'], what: 'Satisfactory', run: () => void judge('satisfactory') },
+      { keys: ['U'], what: 'Unsatisfactory, with a remark', run: unsatisfactory },
+      { keys: ['R'], what: 'Reject: no well-defined object', run: () => void judge('reject') },
+      { keys: ['Space'], what: 'Play or pause', run: () => work.player.toggle() },
+      { keys: ['←'], what: 'Frame before', run: () => work.player.step(-1) },
+      { keys: ['→'], what: 'Next frame', run: () => work.player.step(1) },
+      { keys: ['↑'], what: 'Masklet before', run: () => choose(-1) },
+      { keys: ['↓'], what: 'Next masklet', run: () => choose(1) },
+      { keys: ['O'], what: 'Show the other masklets too', run: () => (others.value = !others.value) },
+      { keys: ['Ctrl+Z'], what: 'Undo the last verdict', run: () => void work.takeBack.undo() },
+      { keys: ['Ctrl+Shift+Z', 'Ctrl+Y'], what: 'Redo', run: () => void work.takeBack.redo() },
+      { keys: ['0'], what: 'Show the whole frame', run: () => view.fit() },
+      { keys: ['?'], what: 'This sheet', run: () => (helping.value = true) },
+    ],
+    [work],
+  );
   useEffect(() => listenToKeys(() => shortcuts), [shortcuts]);
 
   const holder = work.task.value.lease;
   return (
-    <div class="editor verifier" onPointerMoveCapture={() => work.clock.touch()} onKeyDownCapture={() => work.clock.touch()}>
+    <div
+      class="editor verifier"
+      onPointerMoveCapture={() => work.clock.touch()}
+      onKeyDownCapture={() => work.clock.touch()}
+    >
       <Stage work={work} view={view} panning={panning} label={`Video ${work.video.name}`} />
       <aside class="panel">
         <section aria-label="Task" class="stack tight">
           <div>
-            <h1 class="clip" title={work.video.name}>{work.video.name}</h1>
-            <p class="quiet">Task {work.task.value.id} · {masklets.filter(waits).length} of {masklets.length} to be verified</p>
+            <h1 class="clip" title={work.video.name}>
+              {work.video.name}
+            </h1>
+            <p class="quiet">
+              Task {work.task.value.id} · {masklets.filter(waits).length} of {masklets.length} to be verified
+            </p>
           </div>
           {object.value && (
             <p class="row">
@@ -127,18 +154,30 @@ function Player({ work }: { work: Work }) {
           )}
         </section>
         <section class="verdicts" aria-label="Verdict">
-          <button class="good" disabled={!able} onClick={() => void judge('satisfactory')}>Satisfactory <kbd>S</kbd></button>
-          <button disabled={!able} onClick={unsatisfactory}>Unsatisfactory … <kbd>U</kbd></button>
-          <button class="bad" disabled={!able} onClick={() => void judge('reject')}>Reject <kbd>R</kbd></button>
+          <button class="good" disabled={!able} onClick={() => void judge('satisfactory')}>
+            Satisfactory <kbd>S</kbd>
+          </button>
+          <button disabled={!able} onClick={unsatisfactory}>
+            Unsatisfactory … <kbd>U</kbd>
+          </button>
+          <button class="bad" disabled={!able} onClick={() => void judge('reject')}>
+            Reject <kbd>R</kbd>
+          </button>
         </section>
         <section class="stack tight" aria-label="View">
           <label class="inline">
-            <input type="checkbox" checked={others.value} onChange={(event) => (others.value = event.currentTarget.checked)} />
+            <input
+              type="checkbox"
+              checked={others.value}
+              onChange={(event) => (others.value = event.currentTarget.checked)}
+            />
             Show the other masklets too
           </label>
           <div class="row">
             <button onClick={() => void work.takeBack.undo()}>Undo</button>
-            <button onClick={() => (helping.value = true)}>Keyboard <kbd>?</kbd></button>
+            <button onClick={() => (helping.value = true)}>
+              Keyboard <kbd>?</kbd>
+            </button>
             <button onClick={() => go({ view: 'queue' })}>Queue</button>
           </div>
         </section>

@@ -36,7 +36,7 @@ function Contents({ contents }: { contents: Stats['contents'] }) {
 
 function Phases({ phases }: { phases: Stats['phases'] }) {
   return (
-    <section class="card wide" aria-label="Annotation by phase">
+    <section class="card" aria-label="Annotation by phase">
       <h2>Annotation by phase</h2>
       <table>
         <thead>
@@ -60,7 +60,10 @@ function Phases({ phases }: { phases: Stats['phases'] }) {
               <td class="number">{share(row.edited_share)}</td>
               <td class="number">{decimal(row.clicks_per_clicked_frame)}</td>
               <td class="number">
-                {agreeing(alignment.all)} <span class="quiet">({[alignment.small, alignment.medium, alignment.large].map(agreeing).join(' · ')})</span>
+                {agreeing(alignment.all)}{' '}
+                <span class="quiet">
+                  ({[alignment.small, alignment.medium, alignment.large].map(agreeing).join(' · ')})
+                </span>
               </td>
             </tr>
           ))}
@@ -72,7 +75,7 @@ function Phases({ phases }: { phases: Stats['phases'] }) {
 
 function Workers({ workers }: { workers: Stats['workers'] }) {
   return (
-    <section class="card wide" aria-label="People">
+    <section class="card" aria-label="People">
       <h2>People</h2>
       {workers.length === 0 && <p class="quiet">Nobody has worked yet.</p>}
       <table>
@@ -108,15 +111,21 @@ function Workers({ workers }: { workers: Stats['workers'] }) {
 }
 
 export function Dashboard() {
-  const { value } = useLoaded(calls.get, (message) => message.type === 'task' || message.type === 'videos', { together: 3000 });
+  const { value } = useLoaded(calls.get, (message) => message.type === 'task' || message.type === 'videos', {
+    together: 3000,
+  });
   const found = value.value;
   return (
     <div class="page">
       <div class="row spread">
         <h1>Dashboard</h1>
         <div class="row">
-          <a class="button" href="/api/stats.csv" download="stats.csv">CSV</a>
-          <a class="button" href="/api/stats" download="stats.json">JSON</a>
+          <a class="button" href="/api/stats.csv" download="stats.csv">
+            CSV
+          </a>
+          <a class="button" href="/api/stats" download="stats.json">
+            JSON
+          </a>
         </div>
       </div>
       {found ? (
@@ -124,18 +133,50 @@ export function Dashboard() {
           <Contents contents={found.contents} />
           <div class="halves">
             <Bars title="Masklets by state" bars={counted(found.contents.states)} />
-            <Bars title="Masklets by mean size" bars={counted({ 'below 32²': found.contents.sizes.small, 'below 96²': found.contents.sizes.medium, larger: found.contents.sizes.large })} />
+            <Bars
+              title="Masklets by mean size"
+              bars={counted({
+                'below 32²': found.contents.sizes.small,
+                'below 96²': found.contents.sizes.medium,
+                larger: found.contents.sizes.large,
+              })}
+            />
             <Bars title="Tasks by state" bars={counted(found.contents.tasks)} />
             <Bars title="Masklets by model" bars={counted(found.contents.models)} />
-            <Bars title="Seconds a frame, by phase" bars={found.phases.map((row) => ({ name: `phase ${row.phase}`, value: row.seconds_per_frame, text: decimal(row.seconds_per_frame) }))} />
-            <Bars title="Submitted an hour" bars={found.workers.map((row) => ({ name: row.name, value: row.submitted_per_hour, text: decimal(row.submitted_per_hour) }))} />
-            <Bars title="Masks that agree with phase 1" bars={found.phases.filter((row) => row.alignment.all.masks > 0).map((row) => ({ name: `phase ${row.phase}`, value: row.alignment.all.agreeing / row.alignment.all.masks, text: agreeing(row.alignment.all) }))} />
+            <Bars
+              title="Seconds a frame, by phase"
+              bars={found.phases.map((row) => ({
+                name: `phase ${row.phase}`,
+                value: row.seconds_per_frame,
+                text: decimal(row.seconds_per_frame),
+              }))}
+            />
+            <Bars
+              title="Submitted an hour"
+              bars={found.workers.map((row) => ({
+                name: row.name,
+                value: row.submitted_per_hour,
+                text: decimal(row.submitted_per_hour),
+              }))}
+            />
+            <Bars
+              title="Masks that agree with phase 1"
+              bars={found.phases
+                .filter((row) => row.alignment.all.masks > 0)
+                .map((row) => ({
+                  name: `phase ${row.phase}`,
+                  value: row.alignment.all.agreeing / row.alignment.all.masks,
+                  text: agreeing(row.alignment.all),
+                }))}
+            />
           </div>
           <Phases phases={found.phases} />
           <Workers workers={found.workers} />
         </>
       ) : (
-        <p class="empty" role="status">Counting …</p>
+        <p class="empty" role="status">
+          Counting …
+        </p>
       )}
     </div>
   );

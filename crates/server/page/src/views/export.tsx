@@ -43,7 +43,9 @@ export function ExportForm({ close }: { close: () => void }) {
       {label}
       <select value={value.value} onChange={(event) => (value.value = event.currentTarget.value)}>
         {options.map(([name, text]) => (
-          <option key={name} value={name}>{text}</option>
+          <option key={name} value={name}>
+            {text}
+          </option>
         ))}
       </select>
     </label>
@@ -54,7 +56,9 @@ export function ExportForm({ close }: { close: () => void }) {
         {select('Format', FORMATS, format)}
         {select('Videos', PARTS, part)}
         <div class="row">
-          <button class="primary" type="submit" disabled={writing.value}>{writing.value ? 'Writing …' : 'Write'}</button>
+          <button class="primary" type="submit" disabled={writing.value}>
+            {writing.value ? 'Writing …' : 'Write'}
+          </button>
           {written.value && (
             <a class="button" href={exports.zip(written.value.id)} download>
               Download ({size(written.value.bytes)})

@@ -66,13 +66,17 @@ export function History({ scope }: { scope: string | undefined }) {
                 <td class="number">{event.id}</td>
                 <td>{time(event.at)}</td>
                 <td>{event.user_name}</td>
-                <td><a href={address({ view: 'history', scope: event.scope })}>{event.scope}</a></td>
+                <td>
+                  <a href={address({ view: 'history', scope: event.scope })}>{event.scope}</a>
+                </td>
                 <td>
                   {describe(event)} {!event.stands && <span class="tag warn">taken back</span>}
                 </td>
                 <td>
                   {owns.value && event.stands && event.action.kind !== 'create-project' && (
-                    <button aria-label={`Revert event ${event.id}`} onClick={() => void revert(event)}>Revert</button>
+                    <button aria-label={`Revert event ${event.id}`} onClick={() => void revert(event)}>
+                      Revert
+                    </button>
                   )}
                 </td>
               </tr>

@@ -24,7 +24,8 @@ export function Import({ done }: { done: () => void }) {
   useEffect(
     () =>
       listen((message) => {
-        if (message.type === 'import' && sending.peek()) sending.value = { ...sending.peek()!, decoded: message.frames };
+        if (message.type === 'import' && sending.peek())
+          sending.value = { ...sending.peek()!, decoded: message.frames };
       }),
     [],
   );
@@ -34,7 +35,11 @@ export function Import({ done }: { done: () => void }) {
     const limit = session.peek()?.limits.upload_bytes ?? Infinity;
     for (const [index, file] of files.entries()) {
       if (file.size > limit) {
-        report(new Error(`${file.name} has ${size(file.size)}; up to ${size(limit)} are accepted. Import it from the command line.`));
+        report(
+          new Error(
+            `${file.name} has ${size(file.size)}; up to ${size(limit)} are accepted. Import it from the command line.`,
+          ),
+        );
         continue;
       }
       const begun = { name: file.name, sent: 0, decoded: 0, left: files.length - index - 1 };
@@ -68,16 +73,19 @@ export function Import({ done }: { done: () => void }) {
       {now ? (
         <p class="row" role="status">
           {now.sent < 1 ? (
-            <>Sending {now.name} <progress value={now.sent} max={1} aria-label="Sent" /></>
+            <>
+              Sending {now.name} <progress value={now.sent} max={1} aria-label="Sent" />
+            </>
           ) : (
-            <>Looking through {now.name}: {now.decoded} frames</>
+            <>
+              Looking through {now.name}: {now.decoded} frames
+            </>
           )}
           {now.left > 0 && <span class="quiet">{now.left} more to come</span>}
         </p>
       ) : (
         <p>
-          Drop video files here, or{' '}
-          <button onClick={() => input.current!.click()}>choose files</button>
+          Drop video files here, or <button onClick={() => input.current!.click()}>choose files</button>
           <input
             ref={input}
             type="file"

@@ -21,10 +21,20 @@ export function Login() {
         <h1>masklet</h1>
         <label>
           Token
-          <input type="password" required autocomplete="current-password" value={token.value} onInput={(event) => (token.value = event.currentTarget.value)} />
+          <input
+            type="password"
+            required
+            autocomplete="current-password"
+            value={token.value}
+            onInput={(event) => (token.value = event.currentTarget.value)}
+          />
         </label>
-        <p class="quiet">The server prints an address with the owner’s token when it starts. Others get theirs from an owner.</p>
-        <button class="primary" type="submit">Log in</button>
+        <p class="quiet">
+          The server prints an address with the owner’s token when it starts. Others get theirs from an owner.
+        </p>
+        <button class="primary" type="submit">
+          Log in
+        </button>
       </form>
     </main>
   );

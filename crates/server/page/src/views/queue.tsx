@@ -32,7 +32,8 @@ function Row({ task, reopen }: { task: Task; reopen: () => void }) {
   const { id, state, lease, phase, video_name: video, masklets } = task;
   const mine = lease?.user === me.value?.id;
   const view = state === 'verify' ? 'verify' : 'annotate';
-  const open = state === 'done' ? 'Look at' : mine ? 'Go on' : lease ? 'Look at' : state === 'verify' ? 'Verify' : 'Annotate';
+  const open =
+    state === 'done' ? 'Look at' : mine ? 'Go on' : lease ? 'Look at' : state === 'verify' ? 'Verify' : 'Annotate';
   const remark = masklets.find((one) => one.state === 'unsatisfactory' && one.remark)?.remark;
   return (
     <tr>
@@ -43,18 +44,37 @@ function Row({ task, reopen }: { task: Task; reopen: () => void }) {
       </td>
       <td>{phase}</td>
       <td>{counts(masklets)}</td>
-      <td>{lease ? (mine ? <span class="tag good">you</span> : <span class="tag warn">{lease.user_name}</span>) : <span class="quiet">free</span>}</td>
-      <td><div class="row">
-        <a class="button" href={address({ view, task: id })} aria-label={`${open}: task ${id}, ${video}`}>{open}</a>
-        <a href={address({ view: 'history', scope: `task ${id}` })} aria-label={`History of task ${id}`}>History</a>
-        {state === 'done' && owns.value && <button onClick={reopen}>Reopen …</button>}
-      </div></td>
+      <td>
+        {lease ? (
+          mine ? (
+            <span class="tag good">you</span>
+          ) : (
+            <span class="tag warn">{lease.user_name}</span>
+          )
+        ) : (
+          <span class="quiet">free</span>
+        )}
+      </td>
+      <td>
+        <div class="row">
+          <a class="button" href={address({ view, task: id })} aria-label={`${open}: task ${id}, ${video}`}>
+            {open}
+          </a>
+          <a href={address({ view: 'history', scope: `task ${id}` })} aria-label={`History of task ${id}`}>
+            History
+          </a>
+          {state === 'done' && owns.value && <button onClick={reopen}>Reopen …</button>}
+        </div>
+      </td>
     </tr>
   );
 }
 
 export function Queue() {
-  const { value: tasks } = useLoaded(() => calls.list(), (message) => message.type === 'task' || message.type === 'videos');
+  const { value: tasks } = useLoaded(
+    () => calls.list(),
+    (message) => message.type === 'task' || message.type === 'videos',
+  );
   const reopening = useSignal<Task | null>(null);
   const found = tasks.value;
   const role = me.value?.role;
@@ -63,13 +83,22 @@ export function Queue() {
       <div class="row spread">
         <h1>Queue</h1>
         <div class="row">
-          {role !== 'verifier' && <button class="primary" onClick={() => void takeNext('annotate')}>Annotate the next task</button>}
-          {role !== 'annotator' && <button class="primary" onClick={() => void takeNext('verify')}>Verify the next task</button>}
+          {role !== 'verifier' && (
+            <button class="primary" onClick={() => void takeNext('annotate')}>
+              Annotate the next task
+            </button>
+          )}
+          {role !== 'annotator' && (
+            <button class="primary" onClick={() => void takeNext('verify')}>
+              Verify the next task
+            </button>
+          )}
         </div>
       </div>
       {found?.length === 0 && (
         <p class="empty">
-          There are no tasks yet. <a href={address({ view: 'videos' })}>Videos</a> are imported, and tasks made of them, there.
+          There are no tasks yet. <a href={address({ view: 'videos' })}>Videos</a> are imported, and tasks made of them,
+          there.
         </p>
       )}
       {(['annotate', 'verify', 'done'] as const).map((state) => {
@@ -77,7 +106,9 @@ export function Queue() {
         if (those.length === 0) return null;
         return (
           <section key={state} class="card" aria-label={TITLES[state]}>
-            <h2>{TITLES[state]} <span class="quiet">({those.length})</span></h2>
+            <h2>
+              {TITLES[state]} <span class="quiet">({those.length})</span>
+            </h2>
             <table class="tasks">
               <thead>
                 <tr>

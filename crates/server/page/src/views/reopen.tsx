@@ -39,8 +39,12 @@ export function Reopen({ task, close }: { task: Task; close: () => void }) {
           <textarea rows={2} value={remark.value} onInput={(event) => (remark.value = event.currentTarget.value)} />
         </label>
         <div class="row">
-          <button class="primary" type="submit" disabled={chosen.value.size === 0}>Send back to annotation</button>
-          <button type="button" onClick={close}>Cancel</button>
+          <button class="primary" type="submit" disabled={chosen.value.size === 0}>
+            Send back to annotation
+          </button>
+          <button type="button" onClick={close}>
+            Cancel
+          </button>
         </div>
       </form>
     </Dialog>

@@ -29,10 +29,19 @@ function Project() {
       settings.value = await calls.get().catch(() => now);
     }
   };
-  const number = (label: string, name: 'annotation_rate' | 'lease_seconds' | 'held_out_percent' | 'max_video_frames') => (
+  const number = (
+    label: string,
+    name: 'annotation_rate' | 'lease_seconds' | 'held_out_percent' | 'max_video_frames',
+  ) => (
     <label>
       {label}
-      <input type="number" min={0} required value={value[name]} onInput={(event) => set({ [name]: event.currentTarget.valueAsNumber })} />
+      <input
+        type="number"
+        min={0}
+        required
+        value={value[name]}
+        onInput={(event) => set({ [name]: event.currentTarget.valueAsNumber })}
+      />
     </label>
   );
   return (
@@ -47,7 +56,9 @@ function Project() {
           Phase of new tasks
           <select value={value.phase} onChange={(event) => set({ phase: Number(event.currentTarget.value) as Phase })}>
             {([1, 2, 3] as const).map((phase) => (
-              <option key={phase} value={phase}>{PHASES[phase]}</option>
+              <option key={phase} value={phase}>
+                {PHASES[phase]}
+              </option>
             ))}
           </select>
         </label>
@@ -56,11 +67,17 @@ function Project() {
         {number('Percent of videos held out from training', 'held_out_percent')}
         {number('Most frames of a video', 'max_video_frames')}
         <label class="inline">
-          <input type="checkbox" checked={value.verify_own_work} onChange={(event) => set({ verify_own_work: event.currentTarget.checked })} />
+          <input
+            type="checkbox"
+            checked={value.verify_own_work}
+            onChange={(event) => set({ verify_own_work: event.currentTarget.checked })}
+          />
           People may verify what they annotated
         </label>
         <div class="row">
-          <button class="primary" type="submit" disabled={Object.keys(changed.value).length === 0}>Save</button>
+          <button class="primary" type="submit" disabled={Object.keys(changed.value).length === 0}>
+            Save
+          </button>
         </div>
       </form>
     </section>
@@ -90,7 +107,9 @@ function People({ show }: { show: (name: string, token: string) => void }) {
   const roles = (value: Role, change: (role: Role) => void, label: string) => (
     <select value={value} aria-label={label} onChange={(event) => change(event.currentTarget.value as Role)}>
       {ROLES.map((one) => (
-        <option key={one} value={one}>{one}</option>
+        <option key={one} value={one}>
+          {one}
+        </option>
       ))}
     </select>
   );
@@ -110,22 +129,40 @@ function People({ show }: { show: (name: string, token: string) => void }) {
           {value.value?.map((user) => (
             <tr key={user.id}>
               <td>{user.name}</td>
-              <td>{roles(user.role, (next) => void act(() => userCalls.edit(user.id, user.revision, { role: next })), `Role of ${user.name}`)}</td>
+              <td>
+                {roles(
+                  user.role,
+                  (next) => void act(() => userCalls.edit(user.id, user.revision, { role: next })),
+                  `Role of ${user.name}`,
+                )}
+              </td>
               <td>
                 <input
                   type="checkbox"
                   checked={user.active}
                   aria-label={`${user.name} is active`}
-                  onChange={(event) => void act(() => userCalls.edit(user.id, user.revision, { active: event.currentTarget.checked }))}
+                  onChange={(event) =>
+                    void act(() => userCalls.edit(user.id, user.revision, { active: event.currentTarget.checked }))
+                  }
                 />
               </td>
-              <td><button aria-label={`New token of ${user.name}`} onClick={() => void token(user)}>New token</button></td>
+              <td>
+                <button aria-label={`New token of ${user.name}`} onClick={() => void token(user)}>
+                  New token
+                </button>
+              </td>
             </tr>
           ))}
         </tbody>
       </table>
       <form class="row" onSubmit={add}>
-        <input required placeholder="Name" aria-label="Name" value={name.value} onInput={(event) => (name.value = event.currentTarget.value)} />
+        <input
+          required
+          placeholder="Name"
+          aria-label="Name"
+          value={name.value}
+          onInput={(event) => (name.value = event.currentTarget.value)}
+        />
         {roles(role.value, (next) => (role.value = next), 'Role')}
         <button type="submit">Add</button>
       </form>
@@ -155,8 +192,12 @@ export function SettingsView() {
         <div class="stack">
           {owns.value && <People show={(name, token) => (shown.value = { name, token })} />}
           <section class="card stack" aria-label="You">
-            <h2>{me.value?.name} <span class="tag">{me.value?.role}</span></h2>
-            <p class="quiet">masklet {now.version} · model {now.model.name}</p>
+            <h2>
+              {me.value?.name} <span class="tag">{me.value?.role}</span>
+            </h2>
+            <p class="quiet">
+              masklet {now.version} · model {now.model.name}
+            </p>
             <div class="row">
               {!owns.value && <button onClick={() => void own()}>New token</button>}
               <button onClick={() => void logOut().catch(report)}>Log out</button>
@@ -167,7 +208,12 @@ export function SettingsView() {
       {shown.value && (
         <Dialog title={`Token of ${shown.value.name}`} close={() => (shown.value = null)}>
           <p>It is shown once, and makes older ones void. {shown.value.name} logs in with it, or at this address:</p>
-          <input readOnly aria-label="Address with the token" value={`${location.origin}/#token=${shown.value.token}`} onFocus={(event) => event.currentTarget.select()} />
+          <input
+            readOnly
+            aria-label="Address with the token"
+            value={`${location.origin}/#token=${shown.value.token}`}
+            onFocus={(event) => event.currentTarget.select()}
+          />
         </Dialog>
       )}
     </div>

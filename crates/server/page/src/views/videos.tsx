@@ -45,7 +45,11 @@ function Card({ video, tasks, auto, remove, reload }: CardProps) {
       </p>
       <p class="row">
         {tasks.map((task) => (
-          <a key={task.id} class="tag" href={address({ view: task.state === 'verify' ? 'verify' : 'annotate', task: task.id })}>
+          <a
+            key={task.id}
+            class="tag"
+            href={address({ view: task.state === 'verify' ? 'verify' : 'annotate', task: task.id })}
+          >
             task {task.id}: {task.state}
           </a>
         ))}
@@ -60,9 +64,15 @@ function Card({ video, tasks, auto, remove, reload }: CardProps) {
       <div class="row">
         <button onClick={() => void annotate(video)}>New task</button>
         {owns.value && auto?.state !== 'running' && (
-          <button onClick={() => void find()} title="Everything on the first frame, tracked, and sent to verification">Find masklets</button>
+          <button onClick={() => void find()} title="Everything on the first frame, tracked, and sent to verification">
+            Find masklets
+          </button>
         )}
-        {owns.value && <button onClick={remove} aria-label={`Remove ${video.name}`}>Remove …</button>}
+        {owns.value && (
+          <button onClick={remove} aria-label={`Remove ${video.name}`}>
+            Remove …
+          </button>
+        )}
       </div>
     </li>
   );
@@ -82,7 +92,9 @@ function Remove({ video, close }: { video: Video; close: () => void }) {
     <Dialog title={`Remove ${video.name}?`} close={close}>
       <p>Its tasks and masklets go with it. An owner can bring all of it back in the history.</p>
       <div class="row">
-        <button class="bad" onClick={() => void remove()}>Remove</button>
+        <button class="bad" onClick={() => void remove()}>
+          Remove
+        </button>
         <button onClick={close}>Keep</button>
       </div>
     </Dialog>

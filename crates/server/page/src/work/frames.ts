@@ -18,7 +18,8 @@ const STRETCH = 12;
 
 /** The frames that are needed next, in the order in which they are fetched. */
 export function needed(frame: number, direction: 1 | -1, frames: number): number[] {
-  const from = (start: number, end: number) => Array.from({ length: Math.max(0, end - start) }, (_, step) => start + step);
+  const from = (start: number, end: number) =>
+    Array.from({ length: Math.max(0, end - start) }, (_, step) => start + step);
   if (direction === 1) return from(frame, Math.min(frames, frame + AHEAD));
   const start = frame - (frame % STRETCH);
   const before = frame - start < STRETCH / 2 ? from(Math.max(0, start - STRETCH), start) : [];

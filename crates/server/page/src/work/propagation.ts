@@ -8,7 +8,7 @@ import { report, tell } from '../state/notices.ts';
 import { me } from '../state/session.ts';
 import type { Work } from './work.ts';
 
-export interface Running {
+interface Running {
   id: string;
   direction: Direction;
   from: number;
@@ -79,7 +79,9 @@ export class Propagation {
   made(events: readonly Event[]): boolean {
     return (
       this.state.peek() !== null &&
-      events.every((event) => event.user === me.peek()?.id && event.action.kind === 'annotate' && event.action.edited === 0)
+      events.every(
+        (event) => event.user === me.peek()?.id && event.action.kind === 'annotate' && event.action.edited === 0,
+      )
     );
   }
 
@@ -107,7 +109,9 @@ export class Propagation {
         break;
       case 'done':
         this.#end();
-        tell(`${message.frames} ${message.frames === 1 ? 'frame' : 'frames'} tracked${message.reason === 'cancelled' ? ', then cancelled' : ''}.`);
+        tell(
+          `${message.frames} ${message.frames === 1 ? 'frame' : 'frames'} tracked${message.reason === 'cancelled' ? ', then cancelled' : ''}.`,
+        );
         break;
       case 'error':
         this.#end();

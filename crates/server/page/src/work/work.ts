@@ -87,7 +87,9 @@ export class Work {
    * Makes a change when those before it are through. What it brought; or nothing if it was not
    * made, which the user is told.
    */
-  async act<T extends { revision: number; task?: Task | null }>(send: (seen: number) => Promise<T>): Promise<T | undefined> {
+  async act<T extends { revision: number; task?: Task | null }>(
+    send: (seen: number) => Promise<T>,
+  ): Promise<T | undefined> {
     this.saving.value++;
     const turn = this.#line.then(() => this.#attempt(send));
     this.#line = turn.catch(() => undefined);
@@ -192,8 +194,12 @@ export class Work {
 function stale(error: Refused, since: readonly Event[]): Error {
   const others = [...new Set(since.map((event) => event.user_name))].filter((name) => name !== me.peek()?.name);
   if (error.repeated && others.length === 0) {
-    return new Error('The connection was lost while this was saved. The newest state is shown: repeat what is not there.');
+    return new Error(
+      'The connection was lost while this was saved. The newest state is shown: repeat what is not there.',
+    );
   }
   const who = others.length ? others.join(', ') : 'another window of yours';
-  return new Error(`This was not saved, because the task was changed by ${who}. The newest state is shown: repeat it if it still fits.`);
+  return new Error(
+    `This was not saved, because the task was changed by ${who}. The newest state is shown: repeat it if it still fits.`,
+  );
 }

@@ -31,8 +31,12 @@ function poorContrasts(): string[] {
     const [r = 0, g = 0, b = 0, a = 1] = text.match(/[\d.]+/g)?.map(Number) ?? [];
     return [r, g, b, a];
   };
-  const over = ([r, g, b, a]: Rgba, below: Rgba): Rgba =>
-    [r * a + below[0] * (1 - a), g * a + below[1] * (1 - a), b * a + below[2] * (1 - a), 1];
+  const over = ([r, g, b, a]: Rgba, below: Rgba): Rgba => [
+    r * a + below[0] * (1 - a),
+    g * a + below[1] * (1 - a),
+    b * a + below[2] * (1 - a),
+    1,
+  ];
   const ground = (element: Element | null): Rgba => {
     if (!element) return [0, 0, 0, 1];
     const own = parse(getComputedStyle(element).backgroundColor);
@@ -47,7 +51,10 @@ function poorContrasts(): string[] {
   };
   const found: string[] = [];
   for (const element of document.querySelectorAll<HTMLElement>('body *')) {
-    const text = [...element.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.textContent?.trim()).join('');
+    const text = [...element.childNodes]
+      .filter((node) => node.nodeType === Node.TEXT_NODE)
+      .map((node) => node.textContent?.trim())
+      .join('');
     if (!text || !element.checkVisibility()) continue;
     const style = getComputedStyle(element);
     const below = ground(element);
@@ -61,7 +68,9 @@ function poorContrasts(): string[] {
 
 /** What can be used and has no name. */
 function nameless(): string[] {
-  const usable = document.querySelectorAll<HTMLElement>('button, a, input:not([hidden]), select, textarea, [role="slider"], canvas');
+  const usable = document.querySelectorAll<HTMLElement>(
+    'button, a, input:not([hidden]), select, textarea, [role="slider"], canvas',
+  );
   return [...usable]
     .filter((element) => {
       const labels = (element as HTMLInputElement).labels;
@@ -84,7 +93,11 @@ for (const [name, hash, ready] of [
     await ada.page.goto(`${server.origin}/${hash}`);
     await ada.page.getByRole('heading', { name: ready }).first().waitFor();
     await ada.page.waitForLoadState('networkidle');
-    const widths = await ada.page.evaluate(() => [document.documentElement.scrollWidth, document.querySelector('main')!.scrollWidth, innerWidth]);
+    const widths = await ada.page.evaluate(() => [
+      document.documentElement.scrollWidth,
+      document.querySelector('main')!.scrollWidth,
+      innerWidth,
+    ]);
     assert.ok(widths[0]! <= widths[2]! && widths[1]! <= widths[2]!, `${widths}`);
     assert.deepEqual(await ada.page.evaluate(poorContrasts), []);
     assert.deepEqual(await ada.page.evaluate(nameless), []);
@@ -114,7 +127,10 @@ test('the program has the page that is built here', { skip: process.env.PAGE !==
   const built = resolve(import.meta.dirname, '../../dist');
   for (const name of readdirSync(built)) {
     const served = await (await fetch(`${server.origin}/${name}`)).arrayBuffer();
-    assert.ok(readFileSync(join(built, name)).equals(Buffer.from(served)), `${name} is an older one: build the program again`);
+    assert.ok(
+      readFileSync(join(built, name)).equals(Buffer.from(served)),
+      `${name} is an older one: build the program again`,
+    );
   }
 });
 

@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
+import type { Task } from '../../src/api/types.ts';
 import { writeClip } from './clip.ts';
 
 const FIXTURES = resolve(import.meta.dirname, '../../../../../fixtures/sam2.1');
@@ -78,6 +79,12 @@ export class Server {
   async end(): Promise<void> {
     await this.kill();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Makes a task of the clip. */
+  async newTask(phase: number): Promise<number> {
+    const { task } = await this.ask<{ task: Task }>('POST', '/api/tasks', { video: 1, phase });
+    return task.id;
   }
 
   /** Asks what a script would ask. */

@@ -5,7 +5,6 @@ import { after, before, test } from 'node:test';
 
 import type { Route } from 'playwright-core';
 
-import type { Task } from '../../src/api/types.ts';
 import { Server } from './server.ts';
 import { Visitor, closeBrowser, until } from './visitor.ts';
 
@@ -16,8 +15,7 @@ let ada: Visitor;
 let task: number;
 before(async () => {
   server = await Server.withClip(FRAMES);
-  const made = await server.ask<{ task: Task }>('POST', '/api/tasks', { video: 1, phase: 3 });
-  task = made.task.id;
+  task = await server.newTask(3);
   ada = await Visitor.come(server);
   await ada.open(task);
 });
@@ -66,7 +64,10 @@ test('a change that is based on an old state is refused; the new state is loaded
   // Somebody is quicker: their change comes between this click and the server.
   const quicker = async (route: Route) => {
     const { revision, masklets } = await ada.task(task);
-    await server.ask('PATCH', `/api/tasks/${task}/masklets/${masklets[0]!.id}`, { seen: revision, name: 'renamed elsewhere' });
+    await server.ask('PATCH', `/api/tasks/${task}/masklets/${masklets[0]!.id}`, {
+      seen: revision,
+      name: 'renamed elsewhere',
+    });
     await route.continue();
   };
   await ada.page.route('**/masks', quicker, { times: 1 });

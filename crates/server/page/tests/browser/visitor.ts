@@ -153,12 +153,18 @@ export class Visitor {
 
   async mask(task: number, frame: number, object = 0): Promise<Bitmap> {
     const { masklets } = await this.task(task);
-    const { masks } = await this.server.ask<{ masks: MaskOn[] }>('GET', `/api/tasks/${task}/masks?from=${frame}&to=${frame}`);
+    const { masks } = await this.server.ask<{ masks: MaskOn[] }>(
+      'GET',
+      `/api/tasks/${task}/masks?from=${frame}&to=${frame}`,
+    );
     const found = masks.find(({ masklet }) => masklet === masklets[object]?.id);
     assert.ok(found, `there is no mask on frame ${frame}`);
     return decode(found.mask);
   }
 }
+
+/** How many pixels a mask has. */
+export const pixelsOf = ({ data }: Bitmap): number => data.reduce((sum, value) => sum + value, 0);
 
 /** Waits until something holds. */
 export async function until(what: string, holds: () => Promise<boolean>, seconds = 60): Promise<void> {

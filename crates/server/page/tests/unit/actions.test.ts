@@ -12,7 +12,10 @@ test('events are told in words', () => {
   const annotate = { kind: 'annotate', masklets: [3], frames: 1, clicks: 2, milliseconds: 9, phase: 3 };
   assert.equal(said({ ...annotate, edited: 1 }), 'annotated masklet 3 on 1 frame with 2 clicks');
   assert.equal(said({ ...annotate, edited: 0, frames: 40, clicks: 0 }), 'tracked masklet 3 over 40 frames');
-  assert.equal(said({ kind: 'judge', masklet: 4, verdict: 'unsatisfactory', remark: 'the tail' }), 'judged masklet 4: unsatisfactory (“the tail”)');
+  assert.equal(
+    said({ kind: 'judge', masklet: 4, verdict: 'unsatisfactory', remark: 'the tail' }),
+    'judged masklet 4: unsatisfactory (“the tail”)',
+  );
   assert.equal(said({ kind: 'revert', event: 7 }, 'redo'), 'redid event 7');
   assert.equal(said({ kind: 'something-newer' }), 'something-newer');
 });

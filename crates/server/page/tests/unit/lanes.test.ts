@@ -28,7 +28,11 @@ test('prompted and edited frames are marked in their middle', () => {
 });
 
 test('a place on the lane is the frame that is drawn there', () => {
-  for (const [frames, width] of [[7, 1000], [300, 811], [5000, 640]] as const) {
+  for (const [frames, width] of [
+    [7, 1000],
+    [300, 811],
+    [5000, 640],
+  ] as const) {
     for (let frame = 0; frame < frames; frame += Math.ceil(frames / 50)) {
       assert.equal(frameAt(middleOf(frame, frames, width), frames, width), frame);
       const [start, end] = columnsOf(frame, frames, width);

@@ -9,7 +9,11 @@ function rows({ width, height, data }: Bitmap): string[] {
 }
 
 test('the smallest brush sets the pixel that it is on', () => {
-  for (const point of [{ x: 2.01, y: 1.01 }, { x: 2.5, y: 1.5 }, { x: 2.49, y: 1.3 }]) {
+  for (const point of [
+    { x: 2.01, y: 1.01 },
+    { x: 2.5, y: 1.5 },
+    { x: 2.49, y: 1.3 },
+  ]) {
     const mask = emptyBitmap(5, 3);
     paintLine(mask, point, point, 1, 1);
     assert.equal(mask.data[1 * 5 + 2], 1);
@@ -21,7 +25,10 @@ test('the smallest brush sets the pixel that it is on', () => {
 
 test('a stroke is round at its ends and the eraser takes it away', () => {
   const mask = emptyBitmap(9, 5);
-  const [from, to] = [{ x: 2.5, y: 2.5 }, { x: 6.5, y: 2.5 }];
+  const [from, to] = [
+    { x: 2.5, y: 2.5 },
+    { x: 6.5, y: 2.5 },
+  ];
   paintLine(mask, from, to, 3, 1);
   assert.deepEqual(rows(mask), ['000000000', '011111110', '011111110', '011111110', '000000000']);
   paintLine(mask, from, to, 3, 0);
@@ -39,15 +46,36 @@ test('a stroke that leaves the picture is clipped', () => {
 
 test('a polygon has the pixels whose centres are inside', () => {
   const mask = emptyBitmap(6, 5);
-  fillPolygon(mask, [{ x: 1, y: 1 }, { x: 5, y: 1 }, { x: 5, y: 4 }, { x: 1, y: 4 }], 1);
+  fillPolygon(
+    mask,
+    [
+      { x: 1, y: 1 },
+      { x: 5, y: 1 },
+      { x: 5, y: 4 },
+      { x: 1, y: 4 },
+    ],
+    1,
+  );
   assert.deepEqual(rows(mask), ['000000', '011110', '011110', '011110', '000000']);
-  fillPolygon(mask, [{ x: 1.6, y: 1 }, { x: 2.4, y: 1 }, { x: 2.4, y: 9 }, { x: 1.6, y: 9 }], 0);
+  fillPolygon(
+    mask,
+    [
+      { x: 1.6, y: 1 },
+      { x: 2.4, y: 1 },
+      { x: 2.4, y: 9 },
+      { x: 1.6, y: 9 },
+    ],
+    0,
+  );
   assert.deepEqual(rows(mask), ['000000', '011110', '011110', '011110', '000000'], 'no centre is inside');
 });
 
 test('polygons beside each other share no pixel and leave none out', () => {
   const [left, right] = [emptyBitmap(8, 8), emptyBitmap(8, 8)];
-  const [top, bottom] = [{ x: 2.3, y: 0 }, { x: 5.7, y: 8 }];
+  const [top, bottom] = [
+    { x: 2.3, y: 0 },
+    { x: 5.7, y: 8 },
+  ];
   fillPolygon(left, [{ x: 0, y: 0 }, top, bottom, { x: 0, y: 8 }], 1);
   fillPolygon(right, [top, { x: 8, y: 0 }, { x: 8, y: 8 }, bottom], 1);
   left.data.forEach((value, at) => assert.equal(value + right.data[at]!, 1, `pixel ${at}`));

@@ -15,7 +15,11 @@ const WOVEN = bitmap(
   ),
 );
 const KNOWN: [string, Bitmap, string][] = [
-  ['a rectangle', bitmap(['000000000', '000000000', '000111110', '000111110', '000111110', '000000000', '000000000']), 'g03400000005'],
+  [
+    'a rectangle',
+    bitmap(['000000000', '000000000', '000111110', '000111110', '000111110', '000000000', '000000000']),
+    'g03400000005',
+  ],
   ['a woven pattern', WOVEN, '011010O010O0012000:OF1000OO0O010O0000010O010O0012000:OF1000OO0O010O0000010O010O0'],
 ];
 
@@ -23,7 +27,10 @@ for (const [name, mask, counts] of KNOWN) {
   test(`${name} is encoded as pycocotools does and decoded again`, () => {
     assert.deepEqual(encode(mask), { size: [mask.height, mask.width], counts });
     assert.deepEqual(decode({ size: [mask.height, mask.width], counts }), mask);
-    assert.equal(areaOf(counts), mask.data.reduce((sum, value) => sum + value, 0));
+    assert.equal(
+      areaOf(counts),
+      mask.data.reduce((sum, value) => sum + value, 0),
+    );
   });
 }
 
