@@ -45,11 +45,29 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<DynamicImage, ImageError> {
     Err(failed(ran_out, &reason))
 }
 
+/// What an encoder spends time on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// A small file: several scans, and coefficients chosen for it.
+    Small,
+    /// An answer at once: one scan, as libjpeg-turbo's own encoder writes it.
+    Fast,
+}
+
 /// A JPEG file of `pixels`, `[height, width, 3]`.
-pub(crate) fn encode(pixels: &[u8], width: u32, height: u32, quality: u8) -> io::Result<Vec<u8>> {
+pub(crate) fn encode(
+    pixels: &[u8],
+    width: u32,
+    height: u32,
+    quality: u8,
+    effort: Effort,
+) -> io::Result<Vec<u8>> {
     let run = || {
         let mut picture = Compress::new(ColorSpace::JCS_RGB);
         picture.set_size(width as usize, height as usize);
+        if effort == Effort::Fast {
+            picture.set_fastest_defaults();
+        }
         picture.set_quality(f32::from(quality.clamp(1, 100)));
         let mut started = picture.start_compress(Vec::new())?;
         started.write_scanlines(pixels)?;

@@ -1,12 +1,15 @@
 //! Frames as pictures: decoders that stay open while somebody looks, and what they gave last.
 
+mod reader;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use masklet_engine::{Project, Video, VideoId};
-use masklet_media::{FrameSource, Mask, RgbImage, sheet};
+use masklet_media::{Mask, RgbImage, sheet};
 
 use crate::error::{ApiError, Result};
+use reader::Reader;
 
 /// Decoders that stay open.
 const OPEN_VIDEOS: usize = 6;
@@ -33,13 +36,12 @@ impl PictureFormat {
     }
 }
 
-type Source = Arc<Mutex<Box<dyn FrameSource>>>;
 type Key = (VideoId, u32, PictureFormat);
 
 /// Open decoders and encoded frames, the latest last.
 #[derive(Default)]
 pub(crate) struct Media {
-    sources: Mutex<VecDeque<(VideoId, Source)>>,
+    sources: Mutex<VecDeque<(VideoId, Arc<Reader>)>>,
     encoded: Mutex<VecDeque<(Key, Arc<Vec<u8>>)>>,
 }
 
@@ -59,7 +61,7 @@ impl Media {
         let video = project.video(id)?;
         let picture = self.picture(project, &video, frame)?;
         let bytes = Arc::new(match format {
-            PictureFormat::Jpeg => picture.to_jpeg(JPEG_QUALITY)?,
+            PictureFormat::Jpeg => picture.to_jpeg_fast(JPEG_QUALITY)?,
             PictureFormat::Png => picture.to_png()?,
         });
         let mut encoded = lock(&self.encoded);
@@ -92,13 +94,11 @@ impl Media {
         if frame >= video.frames {
             return Err(none());
         }
-        let source = self.source(project, video)?;
-        let mut source = lock(&source);
-        source.frame(frame as usize)?.ok_or_else(none)
+        self.reader(project, video)?.read(frame)?.ok_or_else(none)
     }
 
-    /// A decoder of a video. Whoever gets it waits for others who read the same video.
-    fn source(&self, project: &Project, video: &Video) -> Result<Source> {
+    /// A decoder of a video.
+    fn reader(&self, project: &Project, video: &Video) -> Result<Arc<Reader>> {
         let mut sources = lock(&self.sources);
         let found = match sources.iter().position(|(id, _)| *id == video.id) {
             Some(at) => sources.remove(at),
@@ -108,7 +108,7 @@ impl Media {
             Some(entry) => entry,
             None => {
                 let source = project.open_frames(video)?;
-                (video.id, Arc::new(Mutex::new(source)))
+                (video.id, Arc::new(Reader::new(source)))
             }
         };
         let source = Arc::clone(&entry.1);
@@ -140,7 +140,7 @@ pub(crate) fn contact_sheet(
     });
     let small: Vec<RgbImage> = small.collect::<masklet_media::Result<_>>()?;
     let rows: Vec<Vec<RgbImage>> = small.chunks(columns.max(1)).map(<[_]>::to_vec).collect();
-    Ok(sheet::arrange(&rows, GAP, GROUND)?.to_jpeg(JPEG_QUALITY)?)
+    Ok(sheet::arrange(&rows, GAP, GROUND)?.to_jpeg_fast(JPEG_QUALITY)?)
 }
 
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

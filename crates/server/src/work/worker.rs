@@ -238,3 +238,43 @@ impl Inner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use masklet::{Compute, Model};
+    use masklet_engine::{ModelFacts, Project};
+
+    use super::*;
+    use crate::live::Live;
+
+    fn worker(folder: &std::path::Path) -> Worker {
+        let config = include_str!("../../../../fixtures/sam2.1/config.json");
+        let config = serde_json::from_str(config).unwrap();
+        let model = Model::random(&config, 1, Compute::default()).unwrap();
+        let facts = ModelFacts {
+            name: "micro".to_owned(),
+            sha256: None,
+        };
+        let project = Project::create(folder.join("project"), "Lab", "Olga").unwrap();
+        let live = Arc::new(Live::new());
+        let sessions = Sessions::new(&model, facts, Arc::new(project), live);
+        Worker::start(sessions).unwrap()
+    }
+
+    #[test]
+    fn a_failure_of_the_model_is_one_job_s_and_the_end_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let worker = worker(folder.path());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let ask = |run: fn() -> Result<u8>| {
+            runtime.block_on(worker.ask(UserId(1), Lane::Urgent, move |_| run()))
+        };
+        let failed = ask(|| panic!("what a kernel might say")).unwrap_err();
+        assert_eq!(failed.code(), "failed");
+        assert_eq!(ask(|| Ok(7)).unwrap(), 7);
+        worker.close();
+        assert_eq!(ask(|| Ok(7)).unwrap_err().code(), "busy");
+    }
+}
