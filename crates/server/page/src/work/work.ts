@@ -50,7 +50,12 @@ export class Work {
     this.propagation = new Propagation(this);
     this.takeBack = new TakeBack(this);
     const renewal = setInterval(() => void this.#renew(), (leaseSeconds.value * 1000) / 3);
+    const leave = (event: BeforeUnloadEvent) => {
+      if (this.saving.peek() > 0) event.preventDefault();
+    };
+    addEventListener('beforeunload', leave);
     this.#ends.push(
+      () => removeEventListener('beforeunload', leave),
       listen((message) => this.#hear(message)),
       onReturn(() => void this.reload().catch(report)),
       () => clearInterval(renewal),
