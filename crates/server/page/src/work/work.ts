@@ -62,6 +62,7 @@ export class Work {
       effect(() => {
         const frame = this.player.frame.value;
         void this.entries.changed.value;
+        this.frames.retry(frame);
         this.frames.want(frame, this.player.direction);
         this.masks.want(frame);
       }),
@@ -159,6 +160,11 @@ export class Work {
   }
 
   #ready(frame: number): boolean {
+    if (this.frames.failed(frame)) {
+      this.player.pause();
+      report(new Error(`Frame ${frame} could not be loaded.`));
+      return false;
+    }
     this.frames.want(frame, 1);
     const shown = this.task.peek().masklets.filter(({ id }) => !this.hidden.peek().has(id));
     const masks = shown.map(({ id, colour }) => this.masks.overlay(id, frame, colour));
