@@ -77,7 +77,7 @@ function Opened({ work }: { work: Work }) {
       </aside>
       <div class="below">
         <Transport player={work.player}>
-          <Saving work={work} />
+          <Saving work={work} modelling={editor.pending.value.length > 0} />
         </Transport>
         <Timeline
           work={work}

@@ -16,6 +16,14 @@ worker.addEventListener('message', (message: MessageEvent<Answer>) => {
   waiting.delete(id);
 });
 
+// It ends only if it cannot be loaded: nothing that waits for it would come.
+worker.addEventListener('error', (event) => {
+  waiting.forEach((answer, id) =>
+    answer({ id, error: `masks cannot be decoded: ${event.message || 'load the page again'}` }),
+  );
+  waiting.clear();
+});
+
 function ask<T>(job: Job, transfer: Transferable[] = []): Promise<T> {
   const id = jobs++;
   return new Promise((resolve, reject) => {

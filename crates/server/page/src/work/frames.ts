@@ -45,6 +45,11 @@ export class Frames {
     return this.#pictures.get(frame);
   }
 
+  /** Tries to load a frame again that could not be loaded. */
+  retry(frame: number): void {
+    this.#failed.delete(frame);
+  }
+
   /** Whether it could not be loaded. */
   failed(frame: number): boolean {
     return this.#failed.has(frame);
@@ -52,7 +57,6 @@ export class Frames {
 
   /** Loads a frame, and those that will be needed next. What was wanted before no longer is. */
   want(frame: number, direction: 1 | -1): void {
-    this.#failed.delete(frame);
     this.#wanted = needed(frame, direction, this.#video.frames).filter(
       (one) => !this.#pictures.has(one) && !this.#failed.has(one) && one !== this.#loading,
     );

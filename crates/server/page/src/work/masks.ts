@@ -105,6 +105,8 @@ export class Masks {
       this.changed.value++;
     } catch (error) {
       report(error);
+      // It is not tried again and again.
+      this.#pictures.set(key, null);
     }
     this.#tinting.delete(key);
   }

@@ -3,18 +3,15 @@
 import { answering } from '../api/http.ts';
 import type { Work } from './work.ts';
 
-export function Saving({ work }: { work: Work }) {
+/** `modelling` says that the model works on a prompt. */
+export function Saving({ work, modelling = false }: { work: Work; modelling?: boolean }) {
   const under = work.saving.value;
-  const text = !answering.value
-    ? under > 0
-      ? 'Not saved: trying again …'
-      : 'No connection'
-    : under > 0
-      ? 'Saving …'
-      : 'All saved';
+  const lost = !answering.value;
+  const doing = lost ? 'Not saved: trying again …' : modelling ? 'The model is at work …' : 'Saving …';
+  const done = lost ? 'No connection' : 'All saved';
   return (
-    <span class={answering.value ? 'quiet saving' : 'saving lost'} role="status" data-saving={under}>
-      {text}
+    <span class={lost ? 'saving lost' : 'saving quiet'} role="status" data-saving={under}>
+      {under > 0 ? doing : done}
     </span>
   );
 }

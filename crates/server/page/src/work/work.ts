@@ -50,13 +50,19 @@ export class Work {
     this.propagation = new Propagation(this);
     this.takeBack = new TakeBack(this);
     const renewal = setInterval(() => void this.#renew(), (leaseSeconds.value * 1000) / 3);
+    const leave = (event: BeforeUnloadEvent) => {
+      if (this.saving.peek() > 0) event.preventDefault();
+    };
+    addEventListener('beforeunload', leave);
     this.#ends.push(
+      () => removeEventListener('beforeunload', leave),
       listen((message) => this.#hear(message)),
       onReturn(() => void this.reload().catch(report)),
       () => clearInterval(renewal),
       effect(() => {
         const frame = this.player.frame.value;
         void this.entries.changed.value;
+        this.frames.retry(frame);
         this.frames.want(frame, this.player.direction);
         this.masks.want(frame);
       }),
@@ -154,6 +160,11 @@ export class Work {
   }
 
   #ready(frame: number): boolean {
+    if (this.frames.failed(frame)) {
+      this.player.pause();
+      report(new Error(`Frame ${frame} could not be loaded.`));
+      return false;
+    }
     this.frames.want(frame, 1);
     const shown = this.task.peek().masklets.filter(({ id }) => !this.hidden.peek().has(id));
     const masks = shown.map(({ id, colour }) => this.masks.overlay(id, frame, colour));

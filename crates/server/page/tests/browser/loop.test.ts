@@ -192,3 +192,28 @@ test('people are added, get a token, and settings are changed', async () => {
   await ada.page.getByText('The settings were saved.').waitFor();
   assert.equal((await server.ask<{ settings: { phase: number } }>('GET', '/api/settings')).settings.phase, 1);
 });
+
+test('a task that is done is reopened by the owner', async () => {
+  await ada.view('Queue');
+  await ada.page.getByRole('button', { name: 'Reopen …' }).click();
+  const dialog = ada.page.getByRole('dialog', { name: 'Reopen task 1' });
+  await dialog.getByLabel('Remark').fill('the first frame once more');
+  await ada.shot('queue-reopen');
+  await dialog.getByRole('button', { name: 'Send back to annotation' }).click();
+  await until('it is to be annotated', async () => (await ada.task(1)).state === 'annotate');
+  assert.equal((await ada.task(1)).masklets[0]?.remark, 'the first frame once more');
+});
+
+test('who has no token is asked for one, and who logs out is forgotten', async () => {
+  await ada.view('Settings');
+  await ada.page.getByRole('button', { name: 'Log out' }).click();
+  await ada.page.getByLabel('Token').fill('somebody-elses-token');
+  await ada.page.getByRole('button', { name: 'Log in' }).click();
+  await ada.page.locator('.notice.bad').waitFor();
+  await ada.shot('login');
+  await ada.page.reload();
+  await ada.page.getByLabel('Token').fill(server.token);
+  await ada.page.getByRole('button', { name: 'Log in' }).click();
+  await ada.page.getByRole('navigation', { name: 'Views' }).waitFor();
+  await ada.page.getByText('Connected', { exact: true }).waitFor();
+});

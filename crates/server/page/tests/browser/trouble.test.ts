@@ -92,3 +92,18 @@ test('a task that was given back elsewhere is not changed', async () => {
   await ada.page.getByRole('button', { name: 'Claim it' }).click();
   await ada.page.getByRole('button', { name: 'Give back' }).waitFor();
 });
+
+test('a frame that cannot be loaded stops playing, is told, and is tried again', async () => {
+  const other = await server.newTask(3);
+  const vera = await Visitor.come(server);
+  await vera.page.route('**/frames/20', (route) => route.fulfill({ status: 500 }));
+  await vera.open(other);
+  await vera.keys('Space');
+  await vera.page.getByText('Frame 20 could not be loaded.').waitFor();
+  await vera.page.getByRole('button', { name: 'Play', exact: true }).waitFor();
+  await vera.shows(19);
+  await vera.page.unroute('**/frames/20');
+  await vera.keys('ArrowRight');
+  await vera.shows(20);
+  await vera.leave();
+});
