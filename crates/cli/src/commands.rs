@@ -3,6 +3,7 @@
 pub(crate) mod annotate;
 pub(crate) mod bench;
 pub(crate) mod data;
+pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod engine;
 pub(crate) mod eval;

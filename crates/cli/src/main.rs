@@ -55,6 +55,8 @@ struct Global {
 
 #[derive(Subcommand)]
 enum Command {
+    /// See it work: track an object in a clip that is part of this program.
+    Demo(commands::demo::Args),
     /// Segment an object on a picture.
     Image(Box<commands::image::Args>),
     /// Track objects through a video.
@@ -75,7 +77,7 @@ enum Command {
     Engine(Box<commands::engine::Args>),
     /// Look into checkpoint files, and convert them.
     Weights(commands::weights::Args),
-    /// List the official models, and fetch them ahead of use.
+    /// List the models by name, and fetch official ones ahead of use.
     Models(commands::models::Args),
     /// Check this machine and this program, and say what to do about what is wrong.
     Doctor(commands::doctor::Args),
@@ -107,6 +109,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         fetching::be_quiet();
     }
     match command {
+        Command::Demo(args) => commands::demo::run(args, &global),
         Command::Image(args) => commands::image::run(&args, &global),
         Command::Video(args) => commands::video::run(&args, &global),
         Command::Everything(args) => commands::everything::run(&args, &global),

@@ -1,10 +1,13 @@
 //! Which model to use: the flags shared by all commands that run one.
 
-use std::fs;
+use std::borrow::Cow;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use masklet::{Compute, Model, Precision, Preset, Sam2Config};
+use masklet::{Compute, Model, Precision, Preset, Sam2Config, built_in};
 use masklet_model::LoadedModel;
 use masklet_model::weights::{Checkpoint, check_model_name, detect};
 
@@ -19,7 +22,8 @@ pub(crate) struct ModelArgs {
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// Model by name, such as sam2.1-tiny. Without --weights an official one is taken from the
-    /// Hugging Face cache, or fetched into it; with --weights it is what the file must be.
+    /// Hugging Face cache, or fetched into it; with --weights it is what the file must be. Without
+    /// both, commands that cannot do without a model take lite, the small one inside this program.
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
     model: Option<Preset>,
     /// Never fetch a model: it must be in the cache. HF_HUB_OFFLINE=1 does the same.
@@ -56,60 +60,55 @@ impl PrecisionName {
 }
 
 impl ModelArgs {
-    /// Loads the model, from the file given or by its name.
+    /// Loads the model: from the file given, by its name, or the one inside this program.
     pub(crate) fn load(&self, global: &Global) -> Result<Model, Failure> {
-        match &self.weights {
-            Some(path) => self.load_file(path, global),
-            None => {
-                let path = self.by_name()?;
-                self.load_file(&path, global).map_err(|failure| {
-                    // Whatever is wrong with a file that the user did not choose is a failure.
-                    let (Failure::Usage(error) | Failure::Failed(error)) = failure;
-                    Failure::Failed(error.context(format!(
-                        "the file in the model cache is of no use; remove {} to have it fetched again",
-                        path.display()
-                    )))
-                })
-            }
+        if !self.is_given() && self.config.is_none() && !global.quiet {
+            eprintln!(
+                "model: {}, the small one inside this program, for trying things out; a strong one is \
+                 --model sam2.1-tiny (fetched once) or --weights FILE",
+                built_in::PRESET
+            );
+        }
+        let source = self.source()?;
+        let loaded = self.load_source(&source, self.config.as_deref(), global);
+        match (&self.weights, source) {
+            (None, Source::File(path)) => loaded.map_err(|failure| {
+                // Whatever is wrong with a file that the user did not choose is a failure.
+                let (Failure::Usage(error) | Failure::Failed(error)) = failure;
+                Failure::Failed(error.context(format!(
+                    "the file in the model cache is of no use; remove {} to have it fetched again",
+                    path.display()
+                )))
+            }),
+            _ => loaded,
         }
     }
 
-    /// The file of the model that was named.
-    fn by_name(&self) -> Result<PathBuf, Failure> {
-        let preset = self.model.ok_or_else(|| {
-            Failure::usage(anyhow!(
-                "no model is given: pass --model NAME for an official one, which is fetched when \
-                 first used (`masklet models` lists them), or --weights FILE"
-            ))
-        })?;
-        self.fetch(preset)
+    /// Where the parameters are; a model by name is fetched if it is not there yet.
+    pub(crate) fn source(&self) -> Result<Source, Failure> {
+        if let Some(path) = &self.weights {
+            return Ok(Source::File(path.clone()));
+        }
+        if self.config.is_some() {
+            return Err(Failure::usage(anyhow!(
+                "--config describes a checkpoint: pass that too, with --weights FILE"
+            )));
+        }
+        let official = self.model.and_then(Preset::official);
+        official.map_or(Ok(Source::BuiltIn), |official| {
+            fetching::fetch(official, self.offline).map(Source::File)
+        })
     }
 
-    /// The file of a published model.
-    pub(crate) fn fetch(&self, preset: Preset) -> Result<PathBuf, Failure> {
-        let official = preset.official().ok_or_else(|| {
-            Failure::usage(anyhow!(
-                "the weights of {preset} are not published: pass those of a training run with \
-                 --weights FILE, or the name of an official model (`masklet models` lists them)"
-            ))
-        })?;
-        fetching::fetch(official, self.offline)
-    }
-
-    fn load_file(&self, path: &Path, global: &Global) -> Result<Model, Failure> {
-        self.load_path(path, self.config.as_deref(), global)
-    }
-
-    /// Loads a checkpoint that another program chose; `config` is for one that does not bring its
-    /// own.
-    pub(crate) fn load_path(
+    /// Loads a checkpoint from anywhere; `config` is for one that does not bring its own.
+    pub(crate) fn load_source(
         &self,
-        path: &Path,
+        source: &Source,
         config: Option<&Path>,
         global: &Global,
     ) -> Result<Model, Failure> {
         let compute = self.compute(global);
-        let checkpoint = Checkpoint::open(path)?;
+        let checkpoint = source.open()?;
         let (config, preset) = match config.map(custom_config).transpose()? {
             Some(config) => (config, None),
             None => {
@@ -124,14 +123,6 @@ impl ModelArgs {
             .map_err(Failure::failed)?;
         loaded.preset = preset;
         Ok(Model::from_loaded(loaded, compute))
-    }
-
-    /// The checkpoint, fetched if it is one by name that is not there yet.
-    pub(crate) fn file(&self) -> Result<PathBuf, Failure> {
-        match &self.weights {
-            Some(path) => Ok(path.clone()),
-            None => self.by_name(),
-        }
     }
 
     /// The model that was named.
@@ -157,6 +148,51 @@ impl ModelArgs {
     /// Whether a model was chosen.
     pub(crate) fn is_given(&self) -> bool {
         self.weights.is_some() || self.model.is_some()
+    }
+}
+
+/// Where a model's parameters are.
+pub(crate) enum Source {
+    /// In a file.
+    File(PathBuf),
+    /// In this program.
+    BuiltIn,
+}
+
+impl Source {
+    /// What it is called in results.
+    pub(crate) fn name(&self) -> Cow<'_, str> {
+        match self {
+            Self::File(path) => path
+                .file_name()
+                .unwrap_or(path.as_os_str())
+                .to_string_lossy(),
+            Self::BuiltIn => built_in::PRESET.name().into(),
+        }
+    }
+
+    /// Its bytes.
+    pub(crate) fn read(&self) -> io::Result<Box<dyn Read>> {
+        Ok(match self {
+            Self::File(path) => Box::new(File::open(path)?),
+            Self::BuiltIn => Box::new(built_in::WEIGHTS),
+        })
+    }
+
+    fn open(&self) -> Result<Checkpoint, Failure> {
+        Ok(match self {
+            Self::File(path) => Checkpoint::open(path)?,
+            Self::BuiltIn => built_in::checkpoint()?,
+        })
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::BuiltIn => f.write_str("the built-in model"),
+        }
     }
 }
 

@@ -156,10 +156,6 @@ fn a_project_that_holds_nothing_out_is_told_what_to_do() {
         0,
         "half a round does not stay"
     );
-    let frames = fixture("frames");
-    succeeded(&run.command(&["engine", "import", "other", &frames]));
-    let output = run.command(&["engine", "train", "other"]);
-    failed(&output, 2, &["no model is given"]);
     let output = train(&run, &["--config", "network.json"]);
     failed(&output, 2, &["--config", "masklet train"]);
 }

@@ -359,6 +359,34 @@ fn images_are_segmented_by_clicks_and_boxes() {
 }
 
 #[test]
+fn small_segments_can_be_left_out() {
+    let run = Run::with_images();
+    let score = |least: &str| {
+        let arguments = [
+            "image",
+            "--data",
+            "data",
+            "--clicks",
+            "1",
+            "--min-area",
+            least,
+        ];
+        succeeded(&run.command(&[&arguments[..], &["-o", least]].concat()));
+        let report = run.json(&format!("{least}/report.json"));
+        let rules = report["rules"].as_str().unwrap().to_owned();
+        let row = row(&report, "disk at the click, filled box", "1 click");
+        (metric(row, "mIoU"), rules)
+    };
+    // One rectangle has a third of the picture, the other one not quite half of it.
+    let ((all, _), (larger, rules)) = (score("0.1"), score("0.4"));
+    assert_ne!(all, larger);
+    assert!(rules.contains("less than 40%"), "{rules}");
+    let output = run.command(&["image", "--data", "data", "--min-area", "40"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("a fraction from 0"));
+}
+
+#[test]
 fn wrong_use_exits_with_2_and_says_what_to_do() {
     let run = Run::with_videos();
     let failed = |arguments: &[&str], words: &[&str]| {

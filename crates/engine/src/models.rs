@@ -1,8 +1,6 @@
 //! The models that make masklets. Every masklet remembers which one made it.
 
-use std::fs::File;
 use std::io;
-use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde::Serialize;
@@ -46,14 +44,13 @@ pub struct ModelFacts {
 }
 
 impl ModelFacts {
-    /// Of a checkpoint file.
+    /// Of a checkpoint, a file or another reader.
     ///
     /// # Errors
-    /// If the file cannot be read.
-    pub fn of(name: impl Into<String>, checkpoint: &Path) -> Result<Self> {
-        let mut file = File::open(checkpoint).map_err(EngineError::file("read", checkpoint))?;
+    /// If it cannot be read.
+    pub fn of(name: impl Into<String>, mut checkpoint: impl io::Read) -> io::Result<Self> {
         let mut hash = Sha256::new();
-        io::copy(&mut file, &mut hash).map_err(EngineError::file("read", checkpoint))?;
+        io::copy(&mut checkpoint, &mut hash)?;
         Ok(Self {
             name: name.into(),
             sha256: Some(hex(&hash.finalize())),

@@ -153,16 +153,28 @@ impl Project {
     /// If the file cannot be copied; [`EngineError::Forbidden`].
     pub fn promote(&self, user: UserId, name: &str, weights: &Path) -> Result<ModelId> {
         self.read(|now| crate::users::active(now, user)?.must_own("choose the model"))?;
-        let facts = ModelFacts::of(name, weights)?;
         let bytes = fs::read(weights).map_err(EngineError::file("read", weights))?;
-        let folder = self.folder().join(MODELS);
-        fs::create_dir_all(&folder).map_err(EngineError::file("create", &folder))?;
-        let hash = facts.sha256.as_deref().unwrap_or_default();
-        atomic::write_durably(&self.model_path(hash), &bytes)?;
+        let (_, facts) = self.keep_weights(name, &bytes)?;
         self.use_model(user, &facts)
     }
 
-    /// The file of a model that was trained in the project; `None` if it came from elsewhere.
+    /// Keeps a checkpoint in the project: one that was trained there, or one that has no file of its
+    /// own. Gives the file.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn keep_weights(&self, name: &str, checkpoint: &[u8]) -> Result<(PathBuf, ModelFacts)> {
+        let folder = self.folder().join(MODELS);
+        fs::create_dir_all(&folder).map_err(EngineError::file("create", &folder))?;
+        let facts = ModelFacts::of(name, checkpoint).map_err(EngineError::file("read", &folder))?;
+        let path = self.model_path(facts.sha256.as_deref().unwrap_or_default());
+        if !path.is_file() {
+            atomic::write_durably(&path, checkpoint)?;
+        }
+        Ok((path, facts))
+    }
+
+    /// The file of a model that the project keeps; `None` if it came from elsewhere.
     pub fn model_file(&self, model: &ModelVersion) -> Option<PathBuf> {
         let path = self.model_path(model.sha256.as_deref()?);
         path.is_file().then_some(path)

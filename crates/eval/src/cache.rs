@@ -2,9 +2,9 @@
 //! another metric needs no new predictions.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
+use std::{fs, io};
 
 use masklet_media::{MediaError, atomic};
 use serde::Serialize;
@@ -91,14 +91,13 @@ pub fn digest(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes))
 }
 
-/// SHA-256 of a file, hexadecimal.
+/// SHA-256 of a file or any other reader, hexadecimal.
 ///
 /// # Errors
-/// If the file cannot be read.
-pub fn file_digest(path: &Path) -> Result<String> {
-    let mut file = fs::File::open(path).map_err(Error::read(path))?;
+/// If it cannot be read.
+pub fn stream_digest(mut reader: impl io::Read) -> io::Result<String> {
     let mut hasher = Sha256::new();
-    std::io::copy(&mut file, &mut hasher).map_err(Error::read(path))?;
+    io::copy(&mut reader, &mut hasher)?;
     Ok(hexadecimal(&hasher.finalize()))
 }
 

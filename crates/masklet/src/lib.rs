@@ -22,6 +22,7 @@
 //! A [`Model`] is loaded once and shared. Coordinates are pixels of the picture as it is, with
 //! fractions allowed. Misuse is an [`Error`] that says what was given and what is accepted.
 
+pub mod built_in;
 mod error;
 mod everything_tracker;
 #[cfg(feature = "hub")]

@@ -102,12 +102,23 @@ impl LoadedModel {
         expected: Option<Preset>,
         compute: &Compute,
     ) -> Result<Self, ModelError> {
-        let checkpoint = Checkpoint::open(path)?;
-        let detected = detect(&checkpoint)?;
+        Self::detected(&Checkpoint::open(path)?, expected, compute)
+    }
+
+    /// [`Self::open`] for a checkpoint that is open already.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn detected(
+        checkpoint: &Checkpoint,
+        expected: Option<Preset>,
+        compute: &Compute,
+    ) -> Result<Self, ModelError> {
+        let detected = detect(checkpoint)?;
         if let Some(expected) = expected {
-            check_model_name(&checkpoint, expected, &detected)?;
+            check_model_name(checkpoint, expected, &detected)?;
         }
-        let mut model = Self::from_checkpoint(&checkpoint, &detected.config, compute)?;
+        let mut model = Self::from_checkpoint(checkpoint, &detected.config, compute)?;
         model.preset = detected.preset;
         Ok(model)
     }

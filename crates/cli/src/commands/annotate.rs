@@ -12,7 +12,7 @@ use serde_json::json;
 use super::engine::ChosenModel;
 use super::engine::import::{check_paths, open_or_create, refusals, take_in};
 use crate::failure::Failure;
-use crate::model_args::ModelArgs;
+use crate::model_args::{ModelArgs, Source};
 use crate::{Global, interrupt};
 
 /// Annotate videos in a browser, alone or with others.
@@ -26,7 +26,7 @@ use crate::{Global, interrupt};
 /// --token`.
 ///
 /// Without --model and --weights, the model is the one that `masklet engine train` made, or else
-/// sam2.1-tiny.
+/// lite, the small one inside this program.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   masklet annotate my_project/ --import clips/*.mp4
@@ -84,9 +84,11 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         // Those of the last start are there already.
         eprintln!("note: {refused}");
     }
-    let ChosenModel { file, facts } = ChosenModel::or_default(&args.model, &project)?;
+    let ChosenModel { file, facts } = ChosenModel::of(&args.model, &project)?;
     let config = args.model.config().map(PathBuf::as_path);
-    let model = args.model.load_path(&file, config, global)?;
+    let model = args
+        .model
+        .load_source(&Source::File(file), config, global)?;
     project.use_model(owner, &facts)?;
     let server = Server::bind(project, &model, facts, &options)?;
     interrupt::listen("request").map_err(Failure::failed)?;

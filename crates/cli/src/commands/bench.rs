@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use anyhow::anyhow;
 use masklet::{
     Click, ClickHistory, MemoryRetention, Model, Propagation, VideoOptions, VideoPredictor,
 };
@@ -104,17 +103,15 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
 }
 
 impl Args {
-    /// The given checkpoint, or the named model with random parameters: nothing is fetched.
+    /// The given checkpoint, the named model with random parameters (nothing is fetched), or the
+    /// model inside this program.
     fn model(&self, global: &Global) -> Result<Model, Failure> {
         match (self.model.weights(), self.model.named()) {
             (None, Some(preset)) => {
                 let model = Model::random(&preset.config(), 0, self.model.compute(global))?;
                 Ok(model.named(preset))
             }
-            (None, None) => Err(Failure::usage(anyhow!(
-                "name a model to measure: --model NAME, or --weights FILE"
-            ))),
-            (Some(_), _) => self.model.load(global),
+            _ => self.model.load(global),
         }
     }
 }

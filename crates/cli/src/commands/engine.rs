@@ -11,14 +11,14 @@ mod train;
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use clap::Subcommand;
-use masklet::Preset;
+use masklet::built_in;
 use masklet_engine::{ModelFacts, ModelVersion, Project, UserId};
-use masklet_model::config::{Family, Official, Size};
 
 use crate::Global;
 use crate::failure::Failure;
-use crate::model_args::ModelArgs;
+use crate::model_args::{ModelArgs, Source};
 
 /// The data engine: annotate, verify, count and export the masklets of a project.
 ///
@@ -95,61 +95,31 @@ impl ProjectArgs {
     }
 }
 
-/// What runs in a browser as long as nothing else is asked for.
-const DEFAULT_MODEL: Official = Official {
-    family: Family::Sam2_1,
-    size: Size::Tiny,
-};
-
-/// A checkpoint, and what the project knows or will know it as.
+/// A checkpoint file, and what the project knows or will know it as.
 pub(crate) struct ChosenModel {
     pub(crate) file: PathBuf,
     pub(crate) facts: ModelFacts,
 }
 
 impl ChosenModel {
-    /// The model that was asked for, or else the one that was trained in the project.
+    /// The model that was asked for, or else the one that was trained in the project, or else the
+    /// one inside this program, which the project then keeps.
     pub(crate) fn of(args: &ModelArgs, project: &Project) -> Result<Self, Failure> {
-        match Self::trained(args, project)? {
-            Some(trained) => Ok(trained),
-            None => Self::given(args),
-        }
-    }
-
-    /// The model that was trained in the project, unless another one is asked for.
-    fn trained(args: &ModelArgs, project: &Project) -> Result<Option<Self>, Failure> {
-        if args.is_given() {
-            return Ok(None);
-        }
-        let current = project.settings()?.model;
-        let models = project.models()?;
-        let current = models.into_iter().find(|model| Some(model.id) == current);
-        let trained = current.and_then(|model| Some((project.model_file(&model)?, model)));
-        Ok(
-            trained.map(|(file, ModelVersion { name, sha256, .. })| Self {
-                file,
-                facts: ModelFacts { name, sha256 },
-            }),
-        )
-    }
-
-    /// The model that was asked for, or else the one that was trained in the project, or else
-    /// sam2.1-tiny.
-    pub(crate) fn or_default(args: &ModelArgs, project: &Project) -> Result<Self, Failure> {
-        match Self::trained(args, project)? {
-            Some(trained) => Ok(trained),
-            None if args.is_given() => Self::given(args),
-            None => {
-                let preset = Preset::from(DEFAULT_MODEL);
-                let file = args.fetch(preset)?;
-                let facts = ModelFacts::of(preset.name(), &file)?;
-                Ok(Self { file, facts })
+        if !args.is_given() {
+            let current = project.settings()?.model;
+            let models = project.models()?;
+            let current = models.into_iter().find(|model| Some(model.id) == current);
+            let kept = current.and_then(|model| Some((project.model_file(&model)?, model)));
+            if let Some((file, ModelVersion { name, sha256, .. })) = kept {
+                let facts = ModelFacts { name, sha256 };
+                return Ok(Self { file, facts });
             }
         }
-    }
-
-    fn given(args: &ModelArgs) -> Result<Self, Failure> {
-        let file = args.file()?;
+        let source = args.source()?;
+        let Source::File(file) = &source else {
+            let (file, facts) = project.keep_weights(built_in::PRESET.name(), built_in::WEIGHTS)?;
+            return Ok(Self { file, facts });
+        };
         let name = match args.named() {
             Some(preset) => preset.name().to_owned(),
             None => file
@@ -158,7 +128,11 @@ impl ChosenModel {
                 .to_string_lossy()
                 .into_owned(),
         };
-        let facts = ModelFacts::of(name, &file)?;
+        let facts = source
+            .read()
+            .and_then(|reader| ModelFacts::of(name, reader))
+            .with_context(|| format!("cannot read the checkpoint {source}"))?;
+        let file = file.clone();
         Ok(Self { file, facts })
     }
 }

@@ -1,10 +1,11 @@
-//! `masklet models`: the official models, and which of them are here.
+//! `masklet models`: the models that have a name, and which of them are here.
 
+use std::iter;
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use masklet::Official;
 use masklet::hub::{self, LICENCE};
+use masklet::{Official, built_in};
 use serde::Serialize;
 
 use crate::Global;
@@ -13,9 +14,9 @@ use crate::fetching;
 use crate::output::{path_in_report, path_in_report_if_any, print_json, print_line};
 use crate::progress::megabytes;
 
-/// List the official models, and fetch them ahead of use.
+/// List the models by name, and fetch official ones ahead of use.
 ///
-/// Models are kept in the Hugging Face cache ($HF_HUB_CACHE, $HF_HOME/hub, or
+/// lite is inside this program. The others are kept in the Hugging Face cache ($HF_HUB_CACHE, $HF_HOME/hub, or
 /// ~/.cache/huggingface/hub), which other tools share.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -46,7 +47,8 @@ struct Entry {
     name: &'static str,
     /// Bytes of the cached file; what was published, to the nearest million, if there is none.
     bytes: u64,
-    repository: String,
+    /// Where it is published; null for the one inside this program.
+    repository: Option<String>,
     licence: &'static str,
     /// The cached file.
     #[serde(serialize_with = "path_in_report_if_any")]
@@ -80,31 +82,40 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
 fn list(global: &Global) -> Result<(), Failure> {
     let hub = fetching::hub(false)?;
     let cached = hub.contents().models;
-    let entries = Official::ALL.map(|preset| {
+    let built_in = Entry {
+        name: built_in::PRESET.name(),
+        bytes: built_in::WEIGHTS.len() as u64,
+        repository: None,
+        licence: built_in::LICENCE,
+        file: None,
+    };
+    let official = Official::ALL.map(|preset| {
         let here = cached.iter().find(|model| model.preset == preset);
         Entry {
             name: preset.name(),
             bytes: here.map_or(hub::published_megabytes(preset) * 1_000_000, |m| m.bytes),
-            repository: hub::repository(preset),
+            repository: Some(hub::repository(preset)),
             licence: LICENCE,
             file: here.map(|model| model.file.clone()),
         }
     });
+    let entries: Vec<Entry> = iter::once(built_in).chain(official).collect();
     if global.json {
         return print_json(&entries);
     }
     print_line(&format!("models in {}:", hub.cache().display()))?;
     for entry in entries {
-        let state = match entry.file {
-            Some(_) => "in the cache",
-            None => "not fetched",
+        let (state, repository) = match (&entry.repository, &entry.file) {
+            (None, _) => ("built in", "(this program)"),
+            (Some(repository), Some(_)) => ("in the cache", repository.as_str()),
+            (Some(repository), None) => ("not fetched", repository.as_str()),
         };
         print_line(&format!(
             "{:<17} {:>9}  {:<13} {:<32} {}",
             entry.name,
             megabytes(entry.bytes),
             state,
-            entry.repository,
+            repository,
             entry.licence
         ))?;
     }

@@ -121,6 +121,11 @@ enum MemoryName {
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
+    track(args, global).map(|_| ())
+}
+
+/// Runs the command, and gives the number of frames that were tracked.
+pub(super) fn track(args: &Args, global: &Global) -> Result<usize, Failure> {
     let prompts = args.prompts()?;
     let source = args.input.open()?;
     let model = args.model.load(global)?;
@@ -181,7 +186,11 @@ enum Ended {
 
 impl Run<'_> {
     /// Tracks, and reports whatever was tracked.
-    fn finish(self, tracking: &mut dyn Tracking, mut results: ResultWriter) -> Result<(), Failure> {
+    fn finish(
+        self,
+        tracking: &mut dyn Tracking,
+        mut results: ResultWriter,
+    ) -> Result<usize, Failure> {
         let before = results.frames();
         let tracked = self.track(tracking, &mut results);
         let frames = results.frames();
@@ -197,11 +206,13 @@ impl Run<'_> {
         results.finish(complete)?.print(self.global)?;
         let state = self.saving.map(|(path, _)| path);
         match tracked? {
-            Ended::AtTheEnd => match state {
-                Some(path) if path.exists() => Ok(fs::remove_file(&path)
-                    .with_context(|| format!("cannot remove the state {}", path.display()))?),
-                _ => Ok(()),
-            },
+            Ended::AtTheEnd => {
+                if let Some(path) = state.filter(|path| path.exists()) {
+                    fs::remove_file(&path)
+                        .with_context(|| format!("cannot remove the state {}", path.display()))?;
+                }
+                Ok(frames - before)
+            }
             Ended::Interrupted => Err(Failure::failed(anyhow!(
                 "interrupted: {frames} frames are complete in {}{}",
                 self.args.results.folder().display(),
@@ -261,6 +272,11 @@ impl Run<'_> {
 }
 
 impl Args {
+    /// The same with another model.
+    pub(super) fn with_model(self, model: ModelArgs) -> Self {
+        Self { model, ..self }
+    }
+
     fn prompts(&self) -> Result<Vec<VideoPrompt>, Failure> {
         let mut prompts = match &self.prompts {
             Some(path) => from_file(path).map_err(Failure::Usage)?,
@@ -280,8 +296,7 @@ impl Args {
         let Some(path) = &self.save_state else {
             return Ok(None);
         };
-        let weights = self.model.weights().map(PathBuf::as_path);
-        let notes = NoteMaker::new(weights, self.continues.as_ref())?;
+        let notes = NoteMaker::new(&self.model.source()?, self.continues.as_ref())?;
         Ok(Some((path.clone(), notes)))
     }
 

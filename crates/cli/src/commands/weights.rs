@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
+use masklet_model::config::Preset;
 use masklet_model::weights::{Checkpoint, Precision, Summary, convert};
+use masklet_model::{Compute, LoadedModel};
 use serde::Serialize;
 
 use crate::Global;
@@ -14,7 +16,8 @@ use crate::output::{path_in_report, print_json, print_line};
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   masklet weights inspect sam2.1_hiera_tiny.pt
-  masklet weights convert sam2.1_hiera_tiny.pt --dtype bf16 -o tiny.safetensors")]
+  masklet weights convert sam2.1_hiera_tiny.pt --dtype bf16 -o tiny.safetensors
+  masklet weights convert runs/lite/last.safetensors --dtype f16 --model lite -o lite.safetensors")]
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Action,
@@ -34,6 +37,10 @@ enum Action {
         /// Number format to write.
         #[arg(long, value_enum, default_value = "f32")]
         dtype: DtypeName,
+        /// Write it as this model, whose tensors it must have: for one that was trained at another
+        /// input size.
+        #[arg(long, value_name = "NAME")]
+        model: Option<Preset>,
         /// The file to write.
         #[arg(short, long, value_name = "FILE.safetensors")]
         output: PathBuf,
@@ -74,6 +81,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         Action::Convert {
             file,
             dtype,
+            model,
             output,
         } => {
             let precision = match dtype {
@@ -82,7 +90,17 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
                 DtypeName::Bf16 => Precision::Bf16,
             };
             let checkpoint = Checkpoint::open(file)?;
-            convert(&checkpoint, output, precision)?;
+            match model {
+                None => convert(&checkpoint, output, precision)?,
+                Some(model) => {
+                    let config = model.config();
+                    let mut loaded =
+                        LoadedModel::from_checkpoint(&checkpoint, &config, &Compute::default())
+                            .map_err(Failure::failed)?;
+                    loaded.preset = Some(*model);
+                    loaded.save(output, &config, precision)?;
+                }
+            }
             let done = Conversion {
                 output: output.clone(),
                 tensors: checkpoint.names().count(),

@@ -54,6 +54,8 @@ pub struct Images<'a> {
     pub prompts: &'a [Prompt],
     /// Use at most so many segments of an image, evenly from all of them.
     pub max_segments: Option<usize>,
+    /// Leave out segments with less than this fraction of their image's pixels.
+    pub min_area: f64,
     /// Where results are kept.
     pub cache: Cache,
 }
@@ -135,12 +137,14 @@ impl Images<'_> {
         }))
     }
 
-    /// The segments that are scored: no crowds, nothing empty.
+    /// The segments that are scored: no crowds, nothing empty, nothing too small.
     pub fn segments<'s>(&self, image: &'s LabelledImage) -> Vec<&'s Segment> {
-        let all: Vec<&Segment> = image
-            .segments()
-            .filter(|segment| !segment.crowd && segment.mask.area() > 0)
-            .collect();
+        let counts = |segment: &&Segment| {
+            let pixels = f64::from(segment.mask.width()) * f64::from(segment.mask.height());
+            let area = segment.mask.area();
+            !segment.crowd && area > 0 && area as f64 >= self.min_area * pixels
+        };
+        let all: Vec<&Segment> = image.segments().filter(counts).collect();
         match self.max_segments {
             Some(most) if most < all.len() => {
                 (0..most).map(|at| all[at * all.len() / most]).collect()

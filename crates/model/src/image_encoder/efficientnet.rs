@@ -2,7 +2,7 @@
 //! channels-last from start to end.
 //!
 //! The convolutions pad as TensorFlow does, because that is how published weights were trained. Batch
-//! norms are part of the convolutions; `tools/lite/import_trunk.py` puts them there.
+//! norms are part of the convolutions; `tools/lite/begin.py` puts them there.
 
 use burn::module::Module;
 use burn::tensor::Tensor;

@@ -88,8 +88,11 @@ impl Checkpoint {
     ///
     /// # Errors
     /// As for [`Checkpoint::open`].
-    pub fn from_bytes(path: impl AsRef<Path>, bytes: Vec<u8>) -> Result<Self, WeightsError> {
-        Self::of(path.as_ref(), FileBytes::Held(bytes))
+    pub fn from_bytes(
+        path: impl AsRef<Path>,
+        bytes: impl Into<Cow<'static, [u8]>>,
+    ) -> Result<Self, WeightsError> {
+        Self::of(path.as_ref(), FileBytes::Held(bytes.into()))
     }
 
     fn of(path: &Path, bytes: FileBytes) -> Result<Self, WeightsError> {

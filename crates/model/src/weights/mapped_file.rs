@@ -1,5 +1,6 @@
 //! The one place where a file becomes memory.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::ops::Deref;
 use std::path::Path;
@@ -12,7 +13,7 @@ use super::WeightsError;
 #[derive(Debug)]
 pub(super) enum FileBytes {
     Mapped(Mmap),
-    Held(Vec<u8>),
+    Held(Cow<'static, [u8]>),
 }
 
 impl FileBytes {
@@ -25,7 +26,7 @@ impl FileBytes {
             return Err(failed(std::io::ErrorKind::IsADirectory.into()));
         }
         if about.is_file() && about.len() == 0 {
-            return Ok(Self::Held(Vec::new()));
+            return Ok(Self::Held(Cow::Borrowed(&[])));
         }
         // SAFETY: this is the boundary to the operating system. The mapping is read-only and
         // private to this value; all reads go through bounds-checked slices of plain bytes, for

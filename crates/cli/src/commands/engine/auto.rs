@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{ChosenModel, ProjectArgs};
 use crate::commands::everything::options::GeneratorArgs;
 use crate::failure::Failure;
-use crate::model_args::ModelArgs;
+use crate::model_args::{ModelArgs, Source};
 use crate::output::{print_json, print_line};
 use crate::progress::Progress;
 use crate::{Global, interrupt};
@@ -94,7 +94,9 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let videos = videos(args, &project)?;
     let ChosenModel { file, facts } = ChosenModel::of(&args.model, &project)?;
     let config = args.model.config().map(PathBuf::as_path);
-    let model = args.model.load_path(&file, config, global)?;
+    let model = args
+        .model
+        .load_source(&Source::File(file), config, global)?;
     project.use_model(user, &facts)?;
     interrupt::listen("frame").map_err(Failure::failed)?;
     let mut reports = Vec::new();

@@ -1,6 +1,6 @@
 //! `masklet engine train`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use masklet_engine::train::{Comparison, Round, compare};
@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::{ChosenModel, ProjectArgs};
 use crate::commands::train::observers;
 use crate::failure::Failure;
-use crate::model_args::ModelArgs;
+use crate::model_args::{ModelArgs, Source};
 use crate::output::{print_json, print_line};
 use crate::progress::Progress;
 use crate::{Global, interrupt};
@@ -133,8 +133,11 @@ fn finish(
         .as_ref()
         .ok_or_else(|| anyhow!("the run has no old model"))?;
     let new = run.folder().file(LAST);
-    let old = args.model.load_path(old, None, global)?;
-    let trained = args.model.load_path(&new, None, global)?;
+    let load = |file: &Path| {
+        let source = Source::File(file.to_owned());
+        args.model.load_source(&source, None, global)
+    };
+    let (old, trained) = (load(old)?, load(&new)?);
     let comparison = compare(config, &old, &trained)?;
     let promoted = match comparison.improved() {
         true => {

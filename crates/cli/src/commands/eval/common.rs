@@ -7,7 +7,7 @@ use anyhow::{Context as _, anyhow};
 use masklet::{Model, Precision};
 use masklet_data::{FrameAnnotation, Sequence};
 use masklet_eval::Error;
-use masklet_eval::cache::{Cache, file_digest};
+use masklet_eval::cache::{Cache, stream_digest};
 use masklet_eval::methods::{ModelIdentity, Watch};
 use masklet_eval::protocols::SequenceFailure;
 use masklet_eval::report::{
@@ -50,7 +50,8 @@ impl RunArgs {
         }
         if methods.is_empty() {
             return Err(Failure::usage(anyhow!(
-                "there is nothing to evaluate: pass --weights FILE"
+                "there is nothing to evaluate: pass --weights FILE or --model NAME (lite is inside \
+                 this program)"
             )));
         }
         Ok(methods)
@@ -68,19 +69,23 @@ pub(super) struct ModelOfReport {
     pub(super) model: Model,
     /// What predictions depend on.
     pub(super) identity: ModelIdentity,
-    /// The checkpoint's file name.
+    /// What the checkpoint is called.
     weights: String,
 }
 
 fn model_of(args: &ModelArgs, global: &Global) -> Result<Option<ModelOfReport>, Failure> {
-    let Some(path) = args.weights() else {
+    if !args.is_given() {
         return Ok(None);
-    };
+    }
+    let source = args.source()?;
     let model = args.load(global)?;
     let config = serde_json::to_value(model.config()).context("cannot encode the configuration")?;
     let identity = ModelIdentity {
         name: model.name().to_owned(),
-        sha256: file_digest(path)?,
+        sha256: source
+            .read()
+            .and_then(stream_digest)
+            .with_context(|| format!("cannot read the checkpoint {source}"))?,
         precision: match model.precision() {
             Precision::F32 => "f32",
             Precision::Bf16 => "bf16",
@@ -88,11 +93,7 @@ fn model_of(args: &ModelArgs, global: &Global) -> Result<Option<ModelOfReport>, 
         .to_owned(),
         config,
     };
-    let weights = path
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let weights = source.name().into_owned();
     Ok(Some(ModelOfReport {
         model,
         identity,

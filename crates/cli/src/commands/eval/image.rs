@@ -47,6 +47,9 @@ pub(super) struct Args {
     /// Use at most so many segments of each image, evenly from all of them.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_segments: Option<u32>,
+    /// Leave out segments with less than this fraction of their image's pixels, such as 0.005.
+    #[arg(long, value_name = "FRACTION", default_value_t = 0.0, value_parser = fraction)]
+    min_area: f64,
     #[command(flatten)]
     run: RunArgs,
 }
@@ -81,6 +84,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
                     indices: &source.indices,
                     prompts: &prompts,
                     max_segments: args.max_segments.map(|most| most as usize),
+                    min_area: args.min_area,
                     cache: reporting.cache(),
                 };
                 let (scores, failures) = images.evaluate(segmenter, watch)?;
@@ -107,11 +111,11 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let report = reporting.report(
         Protocol::Image,
         description,
-        RULES,
+        &args.rules(),
         model.as_ref(),
         findings,
     )?;
-    let all = args.max_images.is_none() && args.max_segments.is_none();
+    let all = args.max_images.is_none() && args.max_segments.is_none() && args.min_area == 0.0;
     let quoted = if all {
         quoted_images(&names)
     } else {
@@ -120,7 +124,24 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     finish(reporting, &report, &strips, &quoted, global)
 }
 
+/// A fraction from 0 to less than 1.
+fn fraction(text: &str) -> Result<f64, String> {
+    let value = text.parse().ok().filter(|value| (0.0..1.0).contains(value));
+    value.ok_or_else(|| "a fraction from 0 to less than 1 is accepted".to_owned())
+}
+
 impl Args {
+    /// What counts, in words.
+    fn rules(&self) -> String {
+        match self.min_area {
+            0.0 => RULES.to_owned(),
+            least => format!(
+                "{RULES}; segments of less than {}% of their image are left out",
+                100.0 * least
+            ),
+        }
+    }
+
     fn open(&self, path: &std::path::Path) -> Result<Source, Failure> {
         let options = ReadOptions {
             split: self.split.clone(),

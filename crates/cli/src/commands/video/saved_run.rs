@@ -4,9 +4,8 @@
 //! far it had come.
 
 use std::env;
-use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Parser as _;
@@ -14,6 +13,7 @@ use masklet::SavedSession;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
+use crate::model_args::Source;
 use crate::{Cli, Command};
 
 /// A run that was interrupted.
@@ -21,7 +21,7 @@ pub(crate) struct SavedRun {
     pub(super) session: SavedSession,
     pub(super) progress: Progressed,
     arguments: Vec<String>,
-    checkpoint: Option<Fingerprint>,
+    checkpoint: Fingerprint,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -30,7 +30,7 @@ struct RunNote {
     arguments: Vec<String>,
     folder: PathBuf,
     threads: usize,
-    checkpoint: Option<Fingerprint>,
+    checkpoint: Fingerprint,
     progress: Progressed,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Progressed {
     pub(super) next_frame: Option<usize>,
 }
 
-/// Tells whether a checkpoint file is the same.
+/// Tells whether a checkpoint is the same.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fingerprint {
@@ -53,12 +53,12 @@ struct Fingerprint {
 }
 
 impl Fingerprint {
-    fn of(path: &Path) -> Result<Self> {
-        Self::read(path).with_context(|| format!("cannot read the checkpoint {}", path.display()))
+    fn of(source: &Source) -> Result<Self> {
+        let read = source.read().and_then(Self::read);
+        read.with_context(|| format!("cannot read the checkpoint {source}"))
     }
 
-    fn read(path: &Path) -> io::Result<Self> {
-        let mut file = File::open(path)?;
+    fn read(mut file: impl Read) -> io::Result<Self> {
         let mut hasher = crc32fast::Hasher::new();
         let mut buffer = vec![0; 1 << 20];
         let mut bytes = 0;
@@ -78,13 +78,13 @@ impl Fingerprint {
 pub(super) struct NoteMaker {
     arguments: Vec<String>,
     folder: PathBuf,
-    checkpoint: Option<Fingerprint>,
+    checkpoint: Fingerprint,
 }
 
 impl NoteMaker {
     /// Notes of this program's run, or of the interrupted one that it continues.
-    pub(super) fn new(weights: Option<&Path>, continues: Option<&SavedRun>) -> Result<Self> {
-        let checkpoint = weights.map(Fingerprint::of).transpose()?;
+    pub(super) fn new(source: &Source, continues: Option<&SavedRun>) -> Result<Self> {
+        let checkpoint = Fingerprint::of(source)?;
         let arguments = match continues {
             None => own_arguments()?,
             Some(saved) if saved.checkpoint == checkpoint => saved.arguments.clone(),
