@@ -27,8 +27,9 @@ const PROMPTS: &str = r#"{"objects":[{"id":1,"prompts":[{"frame":0,"mask":"mask.
 
 /// See it work: track an object in a clip that is part of this program.
 ///
-/// The object's mask on the first frame is given; nothing is fetched. Writes the clip, the clip with the object's mask (demo.mp4) and a contact
-/// sheet (sheet.png) into the output folder, beside all that `masklet video` writes.
+/// The object's mask on the first frame is given; nothing is fetched. Writes the clip, the clip with
+/// the object's mask (demo.mp4) and a contact sheet (sheet.png) into the output folder, beside all
+/// that `masklet video` writes.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
