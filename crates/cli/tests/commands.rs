@@ -261,8 +261,6 @@ fn wrong_use_exits_with_2_and_says_what_to_do() {
         2,
         &["no frame 50"],
     );
-    let none = run.command(&["image", &picture, "--point", "1,1", "-o", "out"]);
-    failed(&none, 2, &["--weights", "--model"]);
     assert!(!run.path("out/result.json").exists());
 }
 

@@ -24,7 +24,7 @@ fn the_demo_tracks_the_cup_of_its_clip_without_anything_else() {
     for word in ["96 frames", "demo/demo.mp4", "demo/sheet.png", "Try next"] {
         assert!(text.contains(word), "`{word}` is missing in: {text}");
     }
-    for file in ["clip.mp4", "demo.mp4", "sheet.png", "masks/1/0.png"] {
+    for file in ["clip.mp4", "demo.mp4", "sheet.png", "masks/1/00000.png"] {
         assert!(run.path("demo").join(file).is_file(), "{file}");
     }
 
