@@ -12,7 +12,7 @@ use serde_json::json;
 use super::engine::ChosenModel;
 use super::engine::import::{check_paths, open_or_create, refusals, take_in};
 use crate::failure::Failure;
-use crate::model_args::{ModelArgs, Source};
+use crate::model_args::ModelArgs;
 use crate::{Global, interrupt};
 
 /// Annotate videos in a browser, alone or with others.
@@ -84,11 +84,9 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         // Those of the last start are there already.
         eprintln!("note: {refused}");
     }
-    let ChosenModel { file, facts } = ChosenModel::of(&args.model, &project)?;
-    let config = args.model.config().map(PathBuf::as_path);
-    let model = args
-        .model
-        .load_source(&Source::File(file), config, global)?;
+    let chosen = ChosenModel::of(&args.model, &project)?;
+    let model = chosen.load(&args.model, global)?;
+    let facts = chosen.facts;
     project.use_model(owner, &facts)?;
     let server = Server::bind(project, &model, facts, &options)?;
     interrupt::listen("request").map_err(Failure::failed)?;

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Subcommand;
-use masklet::built_in;
+use masklet::{Model, built_in};
 use masklet_engine::{ModelFacts, ModelVersion, Project, UserId};
 
 use crate::Global;
@@ -134,6 +134,12 @@ impl ChosenModel {
             .with_context(|| format!("cannot read the checkpoint {source}"))?;
         let file = file.clone();
         Ok(Self { file, facts })
+    }
+
+    /// Loads it.
+    pub(crate) fn load(&self, args: &ModelArgs, global: &Global) -> Result<Model, Failure> {
+        let source = Source::File(self.file.clone());
+        args.load_source(&source, args.config().map(PathBuf::as_path), global)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `masklet engine auto`.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 
 use anyhow::anyhow;
 use masklet::Model;
@@ -12,7 +11,7 @@ use serde::Serialize;
 use super::{ChosenModel, ProjectArgs};
 use crate::commands::everything::options::GeneratorArgs;
 use crate::failure::Failure;
-use crate::model_args::{ModelArgs, Source};
+use crate::model_args::ModelArgs;
 use crate::output::{print_json, print_line};
 use crate::progress::Progress;
 use crate::{Global, interrupt};
@@ -92,11 +91,9 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let options = args.options()?;
     let (project, user) = args.project.open()?;
     let videos = videos(args, &project)?;
-    let ChosenModel { file, facts } = ChosenModel::of(&args.model, &project)?;
-    let config = args.model.config().map(PathBuf::as_path);
-    let model = args
-        .model
-        .load_source(&Source::File(file), config, global)?;
+    let chosen = ChosenModel::of(&args.model, &project)?;
+    let model = chosen.load(&args.model, global)?;
+    let facts = chosen.facts;
     project.use_model(user, &facts)?;
     interrupt::listen("frame").map_err(Failure::failed)?;
     let mut reports = Vec::new();
