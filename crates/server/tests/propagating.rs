@@ -60,10 +60,10 @@ fn masks_come_as_they_are_computed_and_are_what_is_stored() {
         .collect();
     assert_eq!(saved, (1..u64::from(FRAMES)).collect());
     assert_eq!(done["revision"], owner.revision(&task));
-    assert!(
-        !of_kind(&heard, "task").is_empty(),
-        "everybody hears of the task"
-    );
+    // Everybody hears of the task: before the end, or after it.
+    if of_kind(&heard, "task").is_empty() {
+        live.until("task");
+    }
 }
 
 #[test]
@@ -73,7 +73,6 @@ fn a_pause_saves_and_a_cancelled_propagation_keeps_what_it_has() {
     let (task, message) = started(&owner);
     let mut live = owner.live();
     live.say(&message);
-    live.until("frame");
     live.say(&json!({ "type": "pause", "id": "p" }));
     let heard = live.until("paused");
     let next = heard.last().unwrap()["next"].as_u64().unwrap() as usize;

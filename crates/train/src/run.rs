@@ -308,15 +308,19 @@ impl Run {
         let tensors = ClipTensors::new(&clip.clip, self.inference.image_size, &device)?;
         let frames = clip.clip.frames.len();
         let mut user = SimulatedUser::new(&self.config.prompts, frames, clip.prompt_rng());
+        let network = &self.model.network;
         let step = ClipStep {
-            network: &self.model.network,
+            network,
             loss: &self.config.loss,
             objects,
             checkpoint_encoder: self.config.checkpoint_encoder,
             seed: clip.draw.seed,
         };
-        Ok(step.run(&tensors, &mut user, &mut |found| {
-            gradients.add(found, &self.model.network);
+        // Within the thread pool a kernel begins at once; from outside, each would wake it and wait.
+        Ok(rayon::scope(|_| {
+            step.run(&tensors, &mut user, &mut |found| {
+                gradients.add(found, network);
+            })
         }))
     }
 
