@@ -96,11 +96,14 @@ impl ImagePredictor {
             TensorData::new(pixels, [1, size, size, 3]),
             self.model.device(),
         );
-        let network = self.model.network();
-        let features = network.encode_image(pixels);
+        let (features, embedding) = self.model.compute(|network| {
+            let features = network.encode_image(pixels);
+            let embedding = network.condition(&features, None);
+            (features, embedding)
+        });
         Encoded {
             dimensions: image.dimensions(),
-            embedding: network.condition(&features, None),
+            embedding,
             features,
         }
     }
@@ -196,8 +199,9 @@ impl ImagePredictor {
         let image = self.image(index)?;
         let prompts = self.prompts(image, prompts)?;
         let embedding = image.embedding.clone();
-        let network = self.model.network();
-        let decoded = network.segment(embedding, &image.features, prompts, choice);
+        let decoded = self
+            .model
+            .compute(|network| network.segment(embedding, &image.features, prompts, choice));
         Ok(Decoded {
             logits: decoded.logits,
             iou: values(decoded.iou),

@@ -72,6 +72,14 @@ impl Model {
         &self.network
     }
 
+    /// Computes with the network on a thread of Rayon's pool, where each kernel begins at once; from
+    /// any other thread each kernel would wake the pool and wait for it, which takes longer than many
+    /// a kernel of a small model.
+    pub fn compute<R: Send>(&self, work: impl FnOnce(&Sam2) -> R + Send) -> R {
+        let network = self.network();
+        rayon::scope(|_| work(network))
+    }
+
     /// Its dimensions.
     pub fn config(&self) -> &Sam2Config {
         self.network.config()

@@ -7,7 +7,7 @@ use masklet::{
 };
 use masklet_kernels::{cpu_features, peak_gflops};
 use masklet_model::memory_bank::{Direction, MemoryBank, MemoryEntry, RecentChoice};
-use masklet_model::{Operations, Precision, Prompts};
+use masklet_model::{Operations, Precision, Prompts, Sam2};
 use masklet_train::monitor::peak_memory_bytes;
 use serde::Serialize;
 
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let model = args.model(global)?;
     let rounds = usize::from(args.rounds);
     let peak = peak_gflops(model.precision());
-    let stages = Stages::measure(&model, rounds);
+    let stages = model.compute(|network| Stages::measure(&model, network, rounds));
     let video = VideoTimes::measure(&model, rounds)?;
     let operations = Operations::of(model.config());
     let share = |operations: f64, seconds: f64| operations / 1e9 / seconds / peak;
@@ -125,8 +125,7 @@ struct Stages {
 }
 
 impl Stages {
-    fn measure(model: &Model, rounds: usize) -> Self {
-        let network = model.network();
+    fn measure(model: &Model, network: &Sam2, rounds: usize) -> Self {
         let config = model.config();
         let pixels = MovingPattern::new(1).pixels(model);
         let (encode, features) = median(rounds, || network.encode_image(pixels.clone()));

@@ -93,7 +93,7 @@ impl<S: FrameSource> FrameFeatures<S> {
         Ok(Some(CachedFrame {
             index: frame,
             picture: Arc::new(picture),
-            features: model.network().encode_image(pixels),
+            features: model.compute(|network| network.encode_image(pixels)),
         }))
     }
 }

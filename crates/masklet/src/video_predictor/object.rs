@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use burn::tensor::{FloatDType, Tensor, TensorData};
 use masklet_media::components;
-use masklet_model::memory_bank::{Direction, MemoryBank, MemoryEntry};
+use masklet_model::memory_bank::{Direction, MemoryBank, MemoryEntry, Selection};
 use masklet_model::{ImageFeatures, MaskEncoding, ObjectOutput, Point, Prompts};
 use rangemap::RangeMap;
 use serde::{Deserialize, Serialize};
@@ -77,6 +77,23 @@ pub(super) struct Scene<'a> {
     pub(super) video_length: Option<usize>,
 }
 
+impl Scene<'_> {
+    fn condition(&self, memories: Option<&Selection<'_, MemoryEntry>>) -> Tensor<4> {
+        self.model
+            .compute(|network| network.condition(self.features, memories))
+    }
+
+    fn segment(&self, embedding: Tensor<4>, prompts: Prompts) -> ObjectOutput {
+        self.model
+            .compute(|network| network.segment_object(embedding, self.features, prompts))
+    }
+
+    fn adopt(&self, mask: Tensor<4>) -> ObjectOutput {
+        self.model
+            .compute(|network| network.adopt_mask(self.features, mask))
+    }
+}
+
 impl TrackedObject {
     pub(super) fn new(id: ObjectId) -> Self {
         Self {
@@ -133,17 +150,14 @@ impl TrackedObject {
             points: vec![all.clone()],
             masks: earlier_mask,
         };
-        let output = scene
-            .model
-            .network()
-            .segment_object(embedding, scene.features, prompts);
+        let output = scene.segment(embedding, prompts);
         self.points.insert(scene.frame, all);
         self.put_pending(scene, output)
     }
 
     /// Takes a mask as the object's output on the scene's frame. `mask` is `[1, size, size, 1]`.
     pub(super) fn prompt_with_mask(&mut self, scene: &Scene<'_>, mask: Tensor<4>) -> Result<()> {
-        let output = scene.model.network().adopt_mask(scene.features, mask);
+        let output = scene.adopt(mask);
         self.points.remove(&scene.frame);
         self.masks.insert(scene.frame);
         self.put_pending(scene, output)
@@ -161,10 +175,10 @@ impl TrackedObject {
         if prompted || self.bank.conditioning(scene.frame).is_some() {
             return Ok(());
         }
-        let network = scene.model.network();
-        let output = FrameOutput::new(network.adopt_mask(scene.features, mask), scene.options)?;
+        let output = FrameOutput::new(scene.adopt(mask), scene.options)?;
         let logits = output.low_res_logits.clone();
-        let remembered = remember(scene, logits, output, network.mask_encoding(false));
+        let encoding = scene.model.network().mask_encoding(false);
+        let remembered = remember(scene, logits, output, encoding);
         self.bank.insert_recent(scene.frame, remembered);
         self.visited.insert(scene.frame..scene.frame + 1, direction);
         Ok(())
@@ -210,13 +224,12 @@ impl TrackedObject {
             return Ok(output);
         }
         let embedding = self.embedding(scene, Some(direction));
-        let network = scene.model.network();
-        let found = network.segment_object(embedding, scene.features, Prompts::default());
+        let found = scene.segment(embedding, Prompts::default());
         // Memories are made of the mask as predicted, holes and all.
         let predicted = found.low_res_logits.clone();
         let candidates = found.candidates.clone();
         let output = FrameOutput::new(found, scene.options)?;
-        let encoding = network.mask_encoding(false);
+        let encoding = scene.model.network().mask_encoding(false);
         let remembered = remember(scene, predicted.clone(), output.clone(), encoding);
         self.bank.insert_recent(scene.frame, remembered);
         if let MemoryPolicy::DistractorAware(policy) = &scene.options.memory_policy
@@ -261,9 +274,8 @@ impl TrackedObject {
 
     /// The scene's embedding, conditioned on memories when tracking in some direction.
     fn embedding(&self, scene: &Scene<'_>, direction: Option<Direction>) -> Tensor<4> {
-        let network = scene.model.network();
         let Some(direction) = direction else {
-            return network.condition(scene.features, None);
+            return scene.condition(None);
         };
         let config = &scene.model.config().memory;
         scene.options.memory_policy.with_choice(|choice| {
@@ -271,7 +283,7 @@ impl TrackedObject {
                 .bank
                 .select(scene.frame, direction, scene.video_length, config, choice)
                 .map(|remembered| &remembered.memory);
-            network.condition(scene.features, Some(&memories))
+            scene.condition(Some(&memories))
         })
     }
 
@@ -320,12 +332,10 @@ fn remember(
     output: FrameOutput,
     encoding: MaskEncoding,
 ) -> Remembered {
-    let spatial = scene.model.network().remember(
-        scene.features,
-        logits,
-        output.object_score.clone(),
-        encoding,
-    );
+    let object_score = output.object_score.clone();
+    let spatial = scene
+        .model
+        .compute(|network| network.remember(scene.features, logits, object_score, encoding));
     Remembered {
         memory: MemoryEntry {
             spatial: spatial.cast(FloatDType::BF16),
