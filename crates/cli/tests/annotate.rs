@@ -258,7 +258,7 @@ fn acknowledged_actions_survive_a_kill() {
         let events = project.history(&HistoryQuery::default()).unwrap();
         assert!(events.iter().any(|event| event.id == last), "round {round}");
         for event in events.iter().take_while(|event| event.id > last) {
-            let reverted = project.revert(owner, event.id);
+            let reverted = project.revert(owner, event.id, None);
             reverted.expect("the newest events can always be reverted");
         }
         assert!(project.fingerprint().unwrap() == state, "round {round}");

@@ -1,6 +1,7 @@
 //! What is known of a masklet on each frame.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use masklet_media::Rle;
 use rusqlite::{Connection, OptionalExtension as _, Row};
@@ -285,6 +286,25 @@ impl Project {
         self.read(|now| {
             tasks::read_masklet(now, masklet)?;
             of_masklet(now, masklet)
+        })
+    }
+
+    /// A masklet's frames within a range, ascending.
+    ///
+    /// # Errors
+    /// [`EngineError::Unknown`].
+    pub fn frames_within(
+        &self,
+        masklet: MaskletId,
+        range: RangeInclusive<u32>,
+    ) -> Result<Vec<FrameEntry>> {
+        self.read(|now| {
+            tasks::read_masklet(now, masklet)?;
+            let query =
+                format!("{FRAMES} WHERE masklet = ?1 AND frame BETWEEN ?2 AND ?3 ORDER BY frame");
+            let mut query = now.prepare(&query)?;
+            let found = query.query_map((masklet, range.start(), range.end()), FrameEntry::of)?;
+            Ok(found.collect::<rusqlite::Result<_>>()?)
         })
     }
 

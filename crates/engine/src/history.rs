@@ -376,8 +376,9 @@ impl Project {
     ///
     /// # Errors
     /// [`EngineError::Unknown`]; [`EngineError::CannotRevert`] if it does not stand or later
-    /// events changed what it changed; [`EngineError::Forbidden`].
-    pub fn revert(&self, user: UserId, event: EventId) -> Result<Done<()>> {
+    /// events changed what it changed; [`EngineError::Stale`] if its scope is not at the revision
+    /// `seen`; [`EngineError::Forbidden`].
+    pub fn revert(&self, user: UserId, event: EventId, seen: Option<EventId>) -> Result<Done<()>> {
         self.change(user, |change| {
             change
                 .author()?
@@ -390,6 +391,7 @@ impl Project {
                 let how = "`masklet engine history` lists them";
                 return Err(EngineError::unknown("event", event, how));
             };
+            change.expect(known.scope, seen)?;
             if !known.stands {
                 return Err(EngineError::CannotRevert {
                     event,

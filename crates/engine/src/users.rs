@@ -11,7 +11,7 @@ use crate::history::Action;
 use crate::ids::words;
 use crate::project::hex;
 use crate::settings::check_name;
-use crate::{Done, EngineError, Project, Result, Scope, UserId};
+use crate::{Done, EngineError, EventId, Project, Result, Scope, UserId};
 
 /// The owner that a project begins with.
 pub(crate) const FIRST: UserId = UserId(1);
@@ -216,17 +216,19 @@ impl Project {
     /// not active loses their token and what they hold.
     ///
     /// # Errors
-    /// [`EngineError::WrongState`] if no active owner would be left; [`EngineError::Unknown`],
-    /// [`EngineError::Forbidden`].
+    /// [`EngineError::WrongState`] if no active owner would be left; [`EngineError::Stale`] if the
+    /// user is not at the revision `seen`; [`EngineError::Unknown`], [`EngineError::Forbidden`].
     pub fn change_user(
         &self,
         by: UserId,
         user: UserId,
         role: Role,
         active: bool,
+        seen: Option<EventId>,
     ) -> Result<Done<()>> {
         self.change(by, |change| {
             change.author()?.must_own("change users")?;
+            change.expect(Scope::User(user), seen)?;
             let query = "UPDATE users SET role = ?2, active = ?3 WHERE id = ?1 RETURNING name";
             let name: Option<String> = change
                 .query_row(query, (user, role, active), |row| row.get(0))

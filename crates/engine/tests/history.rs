@@ -177,7 +177,7 @@ fn an_event_that_others_build_on_is_not_reverted() {
         .annotate(lab.ann, task, None, &[update(9)], None)
         .unwrap()
         .revision;
-    let error = project.revert(lab.owner, first).unwrap_err();
+    let error = project.revert(lab.owner, first, None).unwrap_err();
     assert!(
         matches!(error, EngineError::CannotRevert { event, .. } if event == first),
         "{error}"
@@ -189,7 +189,7 @@ fn an_event_that_others_build_on_is_not_reverted() {
     };
     let import = project.history(&query).unwrap()[0].id;
     let state = project.fingerprint().unwrap();
-    let error = project.revert(lab.owner, import).unwrap_err();
+    let error = project.revert(lab.owner, import, None).unwrap_err();
     assert!(
         error.to_string().contains("later events build on it"),
         "{error}"
@@ -200,20 +200,20 @@ fn an_event_that_others_build_on_is_not_reverted() {
         "a refused change changes nothing"
     );
 
-    project.revert(lab.owner, second).unwrap();
-    project.revert(lab.owner, first).unwrap();
+    project.revert(lab.owner, second, None).unwrap();
+    project.revert(lab.owner, first, None).unwrap();
     assert!(matches!(
-        project.revert(lab.owner, first),
+        project.revert(lab.owner, first, None),
         Err(EngineError::CannotRevert { .. })
     ));
     assert!(project.frames(masklets[0]).unwrap().is_empty());
     // A reverted event stands again when the reverting one is undone.
     project.undo(lab.owner, Scope::Task(task), None).unwrap();
     assert_eq!(lab.masks(masklets[0]), [(0, square(1, 1, 4))]);
-    project.revert(lab.owner, first).unwrap();
+    project.revert(lab.owner, first, None).unwrap();
     assert!(project.frames(masklets[0]).unwrap().is_empty());
     assert!(matches!(
-        project.revert(lab.ann, second),
+        project.revert(lab.ann, second, None),
         Err(EngineError::Forbidden { .. })
     ));
 }
@@ -274,14 +274,16 @@ fn settings_and_users_are_undone_too_but_never_the_last_owner() {
     );
 
     let error = project
-        .change_user(lab.owner, lab.owner, Role::Annotator, true)
+        .change_user(lab.owner, lab.owner, Role::Annotator, true, None)
         .unwrap_err();
     assert!(matches!(error, EngineError::WrongState { .. }), "{error}");
     let second = project.add_user(lab.owner, "Oskar", Role::Owner).unwrap();
     project
-        .change_user(second.value, lab.owner, Role::Annotator, true)
+        .change_user(second.value, lab.owner, Role::Annotator, true, None)
         .unwrap();
-    let error = project.revert(second.value, second.revision).unwrap_err();
+    let error = project
+        .revert(second.value, second.revision, None)
+        .unwrap_err();
     assert!(matches!(
         error,
         EngineError::WrongState { .. } | EngineError::CannotRevert { .. }

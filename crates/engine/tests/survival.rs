@@ -110,7 +110,7 @@ fn acknowledged_actions_survive_a_kill() {
         assert_eq!(newest[extra].id, last);
         if extra == 1 {
             let owner = project.owner().unwrap().id;
-            let reverted = project.revert(owner, newest[0].id);
+            let reverted = project.revert(owner, newest[0].id, None);
             reverted.expect("the newest event can always be reverted");
         }
         assert_eq!(project.fingerprint().unwrap(), state, "round {round}");

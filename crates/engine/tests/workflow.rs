@@ -335,7 +335,7 @@ fn tokens_stand_for_users_until_they_are_replaced() {
         }
     }
     project
-        .change_user(lab.owner, lab.ann, Role::Annotator, false)
+        .change_user(lab.owner, lab.ann, Role::Annotator, false, None)
         .unwrap();
     assert!(matches!(
         project.authenticate(second.secret()),

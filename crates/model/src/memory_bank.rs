@@ -124,6 +124,12 @@ impl<E> MemoryBank<E> {
         self.anchors.retain(|&t, _| t.abs_diff(frame) > reach);
     }
 
+    /// Forgets tracked frames that are more than `reach` frames from `frame`, so that the bank's size
+    /// is bounded whichever way is tracked next. Conditioning frames and anchors stay.
+    pub fn forget_beyond(&mut self, frame: usize, reach: usize) {
+        self.recent.retain(|&t, _| t.abs_diff(frame) <= reach);
+    }
+
     /// Forgets tracked frames that no frame from `frame` on will attend to, so that the bank's
     /// size does not grow with the video. Conditioning frames stay.
     pub fn forget_unreachable(

@@ -63,7 +63,7 @@ impl Gate {
     }
 
     /// The token of a request.
-    fn token<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+    pub(crate) fn token<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
         if let Some(header) = headers.get(AUTHORIZATION) {
             return header.to_str().ok()?.strip_prefix("Bearer ").map(str::trim);
         }

@@ -34,6 +34,13 @@ impl PictureFormat {
             Self::Png => "image/png",
         }
     }
+
+    pub(crate) fn extension(self) -> &'static str {
+        match self {
+            Self::Jpeg => "jpg",
+            Self::Png => "png",
+        }
+    }
 }
 
 type Key = (VideoId, u32, PictureFormat);

@@ -1,6 +1,7 @@
 //! Searches for automatic masklets. They take minutes, so they have a thread of their own, which
 //! waits while somebody waits for the model at their screen.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
@@ -106,18 +107,21 @@ impl Searches {
             latest.push(search.clone());
             state.searches.cancelled.store(false, Ordering::SeqCst);
         }
-        let state = state.clone();
+        let own = state.clone();
         let thread = Builder::new().name("search".to_owned()).spawn(move || {
-            let found = state.search(user, video, &options);
-            let ended = found.unwrap_or_else(|error| {
-                let error = error.to_json()["message"].as_str().map(str::to_owned);
-                (Progress::Failed, None, error)
+            let found = catch_unwind(AssertUnwindSafe(|| own.search(user, video, &options)));
+            let found = found.unwrap_or_else(|_| {
+                Err(ApiError::failed(
+                    "the search failed; the server's log says why",
+                ))
             });
-            state.note(video, |search| {
-                (search.state, search.masklets, search.error) = ended;
-            });
+            own.end(video, found);
         });
-        thread.map_err(|why| ApiError::failed(format!("the search cannot begin: {why}")))?;
+        if let Err(why) = thread {
+            let why = || ApiError::failed(format!("the search cannot begin: {why}"));
+            state.end(video, Err(why()));
+            return Err(why());
+        }
         Ok(search)
     }
 }
@@ -138,6 +142,17 @@ impl State {
             change(search);
             self.live.auto(&json!(search));
         }
+    }
+
+    /// Notes how a search ended.
+    fn end(&self, video: VideoId, found: Result<Ended>) {
+        let ended = found.unwrap_or_else(|error| {
+            let error = error.to_json()["message"].as_str().map(str::to_owned);
+            (Progress::Failed, None, error)
+        });
+        self.note(video, |search| {
+            (search.state, search.masklets, search.error) = ended;
+        });
     }
 
     fn search(&self, user: UserId, video: VideoId, options: &AutoOptions) -> Result<Ended> {

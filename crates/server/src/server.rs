@@ -95,7 +95,7 @@ impl Server {
             media: Media::default(),
             exports: Exports::default(),
             searches: Searches::new(model.clone()),
-            importing: Semaphore::new(1),
+            importing: Arc::new(Semaphore::new(1)),
         }));
         Ok(Self {
             runtime,

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use masklet_engine::{Done, EventId, ModelFacts, Project, Scope, Task, TaskId};
+use masklet_engine::{Done, EventId, ModelFacts, Project, Scope, Task, TaskId, TaskQuery};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ pub(crate) struct Shared {
     pub(crate) exports: Exports,
     pub(crate) searches: Searches,
     /// One video is taken in at a time: each takes a decoder and a copy.
-    pub(crate) importing: tokio::sync::Semaphore,
+    pub(crate) importing: Arc<tokio::sync::Semaphore>,
 }
 
 impl Deref for State {
@@ -92,11 +92,52 @@ impl Shared {
     pub(crate) fn tell_task(&self, task: TaskId) -> Result<Task> {
         let task = self.project.task(task)?;
         self.live.task(&task);
+        // Whoever holds it now need not wait for what somebody else left behind.
+        self.worker
+            .leave_to(task.id, task.lease.as_ref().map(|lease| lease.user));
         Ok(task)
     }
 
+    /// Takes something back in a scope, and tells everybody; the scope's task, if it is one.
+    pub(crate) fn take_back<T>(
+        &self,
+        scope: Scope,
+        make: impl FnOnce() -> masklet_engine::Result<Done<T>>,
+    ) -> Result<(Done<T>, Option<Task>)> {
+        let before = self.tasks_within(scope)?;
+        let done = make().map_err(|error| {
+            let error = ApiError::from(error);
+            match task_of(scope) {
+                Some(task) => error.with_task(&self.project, task),
+                None => error,
+            }
+        })?;
+        let task = self.tell_scope(scope)?;
+        // Masklets that were found or imported bring tasks with them, and take them away.
+        let after = self.tasks_within(scope)?;
+        let there = |tasks: &[Task], id: TaskId| tasks.iter().any(|task| task.id == id);
+        for gone in before.iter().filter(|task| !there(&after, task.id)) {
+            self.live.gone(gone.id);
+        }
+        for new in after.iter().filter(|task| !there(&before, task.id)) {
+            self.live.task(new);
+        }
+        Ok((done, task))
+    }
+
+    /// The tasks of a video that come and go with its actions.
+    fn tasks_within(&self, scope: Scope) -> Result<Vec<Task>> {
+        let Scope::Video(video) = scope else {
+            return Ok(Vec::new());
+        };
+        Ok(self.project.tasks(TaskQuery {
+            video: Some(video),
+            ..TaskQuery::default()
+        })?)
+    }
+
     /// Tells everybody what may have changed with a scope; the task, if it is one.
-    pub(crate) fn tell_scope(&self, scope: Scope) -> Result<Option<Task>> {
+    fn tell_scope(&self, scope: Scope) -> Result<Option<Task>> {
         match (scope, task_of(scope)) {
             (_, Some(task)) => match self.project.task(task) {
                 Ok(task) => {

@@ -231,6 +231,52 @@ fn a_client_that_leaves_cancels_its_propagations() {
 }
 
 #[test]
+fn what_somebody_left_paused_ends_when_the_task_is_another_s() {
+    let lab = Lab::new();
+    let (owner, ann) = (lab.owner(), lab.user("Ann", "annotator"));
+    let (task, message) = started(&ann);
+    let mut of_ann = ann.live();
+    of_ann.say(&message);
+    of_ann.say(&json!({ "type": "pause", "id": "p" }));
+    of_ann.until("paused");
+    // Her machine sleeps; the owner takes the task from her.
+    owner.call("POST", &task.path("/release"), None);
+    owner.post(&task.path("/claim"), json!({}));
+    let mut live = owner.live();
+    let mut again = message;
+    for attempt in 0.. {
+        again["seen"] = owner.revision(&task);
+        live.say(&again);
+        let ended = loop {
+            let message = live.next();
+            if message["type"] == "error" || message["type"] == "done" {
+                break message;
+            }
+        };
+        if ended["type"] == "done" {
+            break;
+        }
+        assert!(attempt < 200, "{ended}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(owner.masks(&task, task.masklets[0]).len(), FRAMES as usize);
+}
+
+#[test]
+fn a_token_that_is_replaced_ends_what_was_open_with_it() {
+    let lab = Lab::new();
+    let (owner, ann) = (lab.owner(), lab.user("Ann", "annotator"));
+    let of_ann = ann.live();
+    let of_owner = owner.live();
+    let users = owner.get("/api/users");
+    let mut users = users.as_array().unwrap().iter();
+    let id = &users.find(|user| user["name"] == "Ann").unwrap()["id"];
+    owner.post(&format!("/api/users/{id}/token"), json!({}));
+    assert!(of_ann.ends());
+    of_owner.close();
+}
+
+#[test]
 fn everybody_hears_of_tasks_and_those_who_lose_a_lease_of_that() {
     let lab = Lab::new();
     let owner = lab.owner();

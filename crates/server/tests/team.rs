@@ -42,6 +42,24 @@ fn two_people_never_hold_the_same_task() {
 }
 
 #[test]
+fn pictures_are_named_by_what_the_video_is_and_not_by_its_number() {
+    let lab = Lab::new();
+    let owner = lab.owner();
+    let file = owner.get("/api/videos/1")["file"].clone();
+    let tag = |file: &str| format!("\"{file}-0-jpg\"");
+    let asked = |tag: &str| {
+        let known = [("if-none-match", tag)];
+        owner.send("GET", "/api/videos/1/frames/0", &known, Vec::new())
+    };
+    let (status, body) = asked(&tag(file.as_str().unwrap()));
+    assert_eq!((status, body.len()), (304, 0));
+    // A browser that knows the first video of another project.
+    let (status, body) = asked(&tag("0123.mp4"));
+    assert_eq!(status, 200);
+    assert!(body.starts_with(&[0xff, 0xd8]), "a JPEG");
+}
+
+#[test]
 fn a_stale_change_is_refused_with_the_newer_state() {
     let lab = Lab::new();
     let owner = lab.owner();

@@ -194,6 +194,11 @@ impl TrackedObject {
         }
     }
 
+    /// Forgets what tracking found more than `reach` frames from `frame`.
+    pub(super) fn forget_beyond(&mut self, frame: usize, reach: usize) {
+        self.bank.forget_beyond(frame, reach);
+    }
+
     /// Frames whose results wait to be remembered; corrections first, as in the reference.
     pub(super) fn pending_frames(&self) -> Vec<usize> {
         let mut frames: Vec<_> = self.pending.iter().collect();

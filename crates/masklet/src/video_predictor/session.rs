@@ -197,6 +197,18 @@ impl<S: FrameSource> VideoSession<S> {
         Ok(())
     }
 
+    /// Forgets what tracking found more than `reach` frames from `frame`. Prompted frames stay. So an
+    /// endless session with random access is bounded, which [`MemoryRetention::Reachable`] is for
+    /// tracking in one direction. At least the model's number of object pointers (16) leaves
+    /// tracking from `frame` on as it is.
+    ///
+    /// [`MemoryRetention::Reachable`]: crate::MemoryRetention::Reachable
+    pub fn forget_beyond(&mut self, frame: usize, reach: usize) {
+        for object in &mut self.objects {
+            object.forget_beyond(frame, reach);
+        }
+    }
+
     /// Removes all objects. Encoded frames stay cached.
     pub fn reset(&mut self) {
         self.objects.clear();

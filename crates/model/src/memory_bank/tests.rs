@@ -155,6 +155,19 @@ fn anchors_stay_and_take_the_place_of_recent_frames() {
 }
 
 #[test]
+fn what_is_far_is_forgotten_on_both_sides_but_for_prompted_frames() {
+    let mut bank = MemoryBank::default();
+    bank.insert_conditioning(0, 0);
+    for frame in 1..100 {
+        bank.insert_recent(frame, frame);
+    }
+    bank.forget_beyond(50, 20);
+    let left: Vec<usize> = bank.recent_entries().map(|(frame, _)| frame).collect();
+    assert_eq!(left, (30..=70).collect::<Vec<_>>());
+    assert_eq!(bank.conditioning(0), Some(&0));
+}
+
+#[test]
 fn a_limit_on_prompted_frames_keeps_the_first_and_the_latest() {
     let mut bank = bank(&[3, 10, 20, 30], 4..8);
     assert_eq!(bank.limit_conditioning(2), [10, 20]);

@@ -1,5 +1,7 @@
 //! What is known of a task's masklets on frames.
 
+use std::ops::RangeInclusive;
+
 use axum::Json;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
@@ -57,11 +59,9 @@ async fn entries(
         // First the revision: what is read after it is that or newer, never older.
         let revision = project.revision(Scope::Task(task))?;
         let masklets = project.task(task)?.masklets.into_iter().map(|masklet| {
-            let mut frames = frames_of(project, masklet.id)?;
-            frames.retain(|entry| range.contains(&entry.frame));
             Ok(MaskletFrames {
                 masklet: masklet.id,
-                frames,
+                frames: frames_of(project, masklet.id, range.clone())?,
             })
         });
         Ok(Entries {
@@ -72,9 +72,13 @@ async fn entries(
     Ok(Json(entries.await?))
 }
 
-/// A masklet's frames; none if it was removed a moment ago.
-fn frames_of(project: &Project, masklet: MaskletId) -> Result<Vec<FrameEntry>> {
-    match project.frames(masklet) {
+/// A masklet's frames within a range; none if it was removed a moment ago.
+fn frames_of(
+    project: &Project,
+    masklet: MaskletId,
+    range: RangeInclusive<u32>,
+) -> Result<Vec<FrameEntry>> {
+    match project.frames_within(masklet, range) {
         Err(masklet_engine::EngineError::Unknown { .. }) => Ok(Vec::new()),
         frames => Ok(frames?),
     }
@@ -121,11 +125,9 @@ async fn masks(
             if wanted.masklet.is_some_and(|one| one != masklet.id) {
                 continue;
             }
-            for entry in frames_of(project, masklet.id)? {
-                if (wanted.from..=wanted.to).contains(&entry.frame) {
-                    owners.push((masklet.id, entry.frame));
-                    places.push(entry.mask);
-                }
+            for entry in frames_of(project, masklet.id, wanted.from..=wanted.to)? {
+                owners.push((masklet.id, entry.frame));
+                places.push(entry.mask);
             }
         }
         let masks = project.read_masks(&places)?;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{At, Body, Params, Seen};
 use crate::auth::Caller;
-use crate::error::{ApiError, Result, task_of};
+use crate::error::{ApiError, Result};
 use crate::routes::Routes;
 use crate::state::State;
 
@@ -69,17 +69,11 @@ async fn take_back(
 ) -> Result<Json<TakenBack>> {
     let scope = back.scope;
     let taken = state.blocking(move |state| {
-        let done = make(&state.project, back).map_err(|error| {
-            let error = ApiError::from(error);
-            match task_of(scope) {
-                Some(task) => error.with_task(&state.project, task),
-                None => error,
-            }
-        })?;
+        let (done, task) = state.take_back(scope, || make(&state.project, back))?;
         Ok(TakenBack {
             revision: done.revision,
             event: done.value,
-            task: state.tell_scope(scope)?,
+            task,
         })
     });
     Ok(Json(taken.await?))
@@ -117,12 +111,11 @@ async fn revert(
     let reverted = state.blocking(move |state| {
         let project = &state.project;
         let scope = scope_of(project, event)?;
-        // Whoever changes the same between here and there makes the engine refuse.
-        expect(project, scope, seen)?;
-        let done = project.revert(caller.id(), event)?;
+        let revert = || project.revert(caller.id(), event, Some(seen));
+        let (done, task) = state.take_back(scope, revert)?;
         Ok(Reverted {
             revision: done.revision,
-            task: state.tell_scope(scope)?,
+            task,
         })
     });
     Ok(Json(reverted.await?))
@@ -144,30 +137,4 @@ fn scope_of(project: &Project, event: EventId) -> Result<Scope> {
         ))
     })?;
     Ok(found.scope)
-}
-
-/// Refuses a change of a scope that was seen at another revision than the newest.
-pub(super) fn expect(project: &Project, scope: Scope, seen: EventId) -> Result<()> {
-    let current = project.revision(scope)?;
-    if current == seen {
-        return Ok(());
-    }
-    let query = HistoryQuery {
-        scope: Some(scope),
-        limit: Some(MOST_EVENTS),
-        ..HistoryQuery::default()
-    };
-    let mut since = project.history(&query)?;
-    since.retain(|event| event.id > seen);
-    since.reverse();
-    let error = ApiError::from(EngineError::Stale {
-        scope,
-        seen,
-        current,
-        since,
-    });
-    Err(match task_of(scope) {
-        Some(task) => error.with_task(project, task),
-        None => error,
-    })
 }

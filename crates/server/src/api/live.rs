@@ -3,8 +3,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use masklet_engine::TaskId;
 use serde::Deserialize;
@@ -21,6 +23,10 @@ use crate::work::{Control, Happened, Propagation};
 
 /// Bytes of a message to the server: none is long.
 const MOST_BYTES: usize = 1 << 16;
+/// How often it is looked whether somebody is still there, and still welcome.
+const CHECK: Duration = Duration::from_secs(10);
+/// How long nothing comes from somebody who has left without a word.
+const SILENCE: Duration = Duration::from_secs(45);
 /// Propagations of one client at a time.
 const MOST_PROPAGATIONS: usize = 16;
 
@@ -31,12 +37,14 @@ pub(crate) fn routes(routes: Routes) -> Routes {
 async fn connect(
     state: axum::extract::State<State>,
     caller: Caller,
+    headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
+    let token = state.gate.token(&headers).unwrap_or_default().to_owned();
     let upgrade = upgrade
         .max_message_size(MOST_BYTES)
         .max_frame_size(MOST_BYTES);
-    upgrade.on_upgrade(|socket| Client::new(state.0, caller).serve(socket))
+    upgrade.on_upgrade(|socket| Client::new(state.0, caller, token).serve(socket))
 }
 
 /// What a client may say.
@@ -65,6 +73,10 @@ enum Said {
 struct Client {
     state: State,
     caller: Caller,
+    /// What they came with. It may be void by now.
+    token: String,
+    /// When something came from there.
+    heard: Instant,
     /// Propagations that have not ended, by the client's names.
     running: HashMap<String, Arc<Control>>,
     /// What their propagations tell, as messages; the name of one that has ended, if one has.
@@ -82,11 +94,13 @@ impl Drop for Client {
 }
 
 impl Client {
-    fn new(state: State, caller: Caller) -> Self {
+    fn new(state: State, caller: Caller, token: String) -> Self {
         let (tell, told) = unbounded_channel();
         Self {
             state,
             caller,
+            token,
+            heard: Instant::now(),
             running: HashMap::new(),
             told,
             tell,
@@ -95,6 +109,7 @@ impl Client {
 
     async fn serve(mut self, mut socket: WebSocket) {
         let mut notices = self.state.live.listen();
+        let mut check = tokio::time::interval(CHECK);
         let hello = json!({
             "type": "hello",
             "user": self.caller.0,
@@ -103,14 +118,24 @@ impl Client {
         let mut sent = send(&mut socket, &hello).await;
         while sent.is_ok() {
             sent = tokio::select! {
-                message = socket.recv() => match message {
-                    Some(Ok(Message::Text(text))) => match self.hear(&text) {
-                        Some(answer) => send(&mut socket, &answer).await,
-                        None => Ok(()),
-                    },
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => return,
-                    Some(Ok(_)) => Ok(()),
-                },
+                message = socket.recv() => {
+                    self.heard = Instant::now();
+                    match message {
+                        Some(Ok(Message::Text(text))) => match self.hear(&text) {
+                            Some(answer) => send(&mut socket, &answer).await,
+                            None => Ok(()),
+                        },
+                        Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                        Some(Ok(_)) => Ok(()),
+                    }
+                }
+                _ = check.tick() => {
+                    if self.heard.elapsed() > SILENCE || !self.is_welcome().await {
+                        return;
+                    }
+                    // Answered by every browser and library by itself.
+                    socket.send(Message::Ping(Vec::new().into())).await
+                }
                 Some((message, ended)) = self.told.recv() => {
                     if let Some(id) = ended {
                         self.running.remove(&id);
@@ -128,6 +153,19 @@ impl Client {
                     Err(RecvError::Closed) => return,
                 },
             };
+        }
+    }
+
+    /// Whether they would be let in now: a token may be replaced, a user be disabled.
+    async fn is_welcome(&self) -> bool {
+        let token = self.token.clone();
+        let found = self
+            .state
+            .blocking(move |state| state.gate.user(&state.project, &token));
+        match found.await {
+            Ok(user) => user.id == self.caller.id(),
+            // A disk that fails for a moment throws nobody out.
+            Err(error) => error.code() != "unauthorized",
         }
     }
 

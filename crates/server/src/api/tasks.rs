@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::http::StatusCode;
 use masklet_engine::{
-    EventId, Judgement, MaskletId, NewMasklet, NewTask, Phase, Task, TaskId, TaskQuery, TaskState,
-    Verdict, VideoId,
+    EventId, Judgement, MaskletId, NewMasklet, NewTask, Phase, Project, Task, TaskId, TaskQuery,
+    TaskState, Verdict, VideoId,
 };
 use serde::Deserialize;
 
@@ -99,31 +99,40 @@ async fn next(state: Shared, caller: Caller, Body(next): Body<Next>) -> Result<J
 }
 
 async fn claim(state: Shared, caller: Caller, At(task): At1) -> Result<Json<Task>> {
-    let claimed = state.blocking(move |state| {
-        let lease = state.project.claim(caller.id(), task);
-        lease.map_err(|error| ApiError::from(error).with_task(&state.project, task))?;
-        state.tell_task(task)
+    let claimed = leased(&state, task, move |project| {
+        project.claim(caller.id(), task)
     });
     Ok(Json(claimed.await?))
 }
 
 async fn renew(state: Shared, caller: Caller, At(task): At1) -> Result<Json<Task>> {
-    let renewed = state.blocking(move |state| {
-        let lease = state.project.renew(caller.id(), task);
-        lease.map_err(|error| ApiError::from(error).with_task(&state.project, task))?;
-        state.tell_task(task)
+    let renewed = leased(&state, task, move |project| {
+        project.renew(caller.id(), task)
     });
     Ok(Json(renewed.await?))
 }
 
 async fn release(state: Shared, caller: Caller, At(task): At1) -> Result<StatusCode> {
-    let released = state.blocking(move |state| {
-        let released = state.project.release(caller.id(), task);
-        released.map_err(|error| ApiError::from(error).with_task(&state.project, task))?;
-        state.tell_task(task)
-    });
-    released.await?;
+    leased(&state, task, move |project| {
+        project.release(caller.id(), task)
+    })
+    .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Changes who holds a task, and tells everybody.
+async fn leased<T>(
+    state: &State,
+    task: TaskId,
+    change: impl FnOnce(&Project) -> masklet_engine::Result<T> + Send + 'static,
+) -> Result<Task> {
+    state
+        .blocking(move |state| {
+            change(&state.project)
+                .map_err(|error| ApiError::from(error).with_task(&state.project, task))?;
+            state.tell_task(task)
+        })
+        .await
 }
 
 async fn submit(

@@ -5,7 +5,6 @@ use masklet_engine::{EventId, Project, Role, Scope, User, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::history::expect;
 use super::{At, Body};
 use crate::auth::Caller;
 use crate::error::{ApiError, Result};
@@ -80,10 +79,9 @@ async fn change(
         let project = &state.project;
         caller.must_own("change users")?;
         let known = read(project, user)?;
-        expect(project, Scope::User(user), change.seen)?;
         let role = change.role.unwrap_or(known.role);
         let active = change.active.unwrap_or(known.active);
-        project.change_user(caller.id(), user, role, active)?;
+        project.change_user(caller.id(), user, role, active, Some(change.seen))?;
         read(project, user)
     });
     Ok(Json(changed.await?))

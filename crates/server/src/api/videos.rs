@@ -1,10 +1,12 @@
 //! Videos: taken in, shown frame by frame and as contact sheets, removed.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body as Bytes;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
 use masklet_engine::{
@@ -96,9 +98,10 @@ async fn upload(
     // What the file is called here says nothing but its format, and that only to people.
     let path = folder.path().join("video");
     receive(body, &path, state.limits.upload_bytes).await?;
-    let _turn = state.importing.acquire().await;
+    let turn = Arc::clone(&state.importing).acquire_owned().await;
     let shown = state.blocking(move |state| {
-        let folder = folder;
+        // Kept until the video is taken in, also if whoever sent it has left.
+        let (folder, _turn) = (folder, turn);
         let path = folder.path().join("video");
         let video = take_in(state, &caller, &name, &path)?;
         state.live.videos();
@@ -215,20 +218,33 @@ struct Encoding {
 async fn frame(
     state: axum::extract::State<State>,
     _: Caller,
+    headers: HeaderMap,
     At((video, frame)): At<(VideoId, u32)>,
     Params(Encoding { format }): Params<Encoding>,
 ) -> Result<Response> {
-    let bytes = state.blocking(move |state| {
+    let known = headers.get(IF_NONE_MATCH).cloned();
+    let found = state.blocking(move |state| {
         let project = &state.project;
-        state.media.encoded(project, video, frame, format)
+        // Named by its content: another project's video has the same number at the same address.
+        let file = project.video(video)?.file;
+        let tag = format!("\"{file}-{frame}-{}\"", format.extension());
+        let fresh = known.is_some_and(|known| known.as_bytes() == tag.as_bytes());
+        let bytes = match fresh {
+            true => None,
+            false => Some(state.media.encoded(project, video, frame, format)?),
+        };
+        Ok((tag, bytes))
     });
-    let bytes = bytes.await?;
+    let (tag, bytes) = found.await?;
     let headers = [
-        (CONTENT_TYPE, format.content_type()),
-        // A video never changes, and no other one gets its number.
-        (CACHE_CONTROL, "private, max-age=31536000, immutable"),
+        (CONTENT_TYPE, format.content_type().to_owned()),
+        (CACHE_CONTROL, "private, no-cache".to_owned()),
+        (ETAG, tag),
     ];
-    Ok((headers, bytes.as_ref().clone()).into_response())
+    Ok(match bytes {
+        Some(bytes) => (headers, bytes.as_ref().clone()).into_response(),
+        None => (StatusCode::NOT_MODIFIED, headers).into_response(),
+    })
 }
 
 #[derive(Deserialize)]

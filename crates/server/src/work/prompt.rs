@@ -98,13 +98,17 @@ impl PromptOrder {
     }
 
     /// Clicks that are not stored yet.
-    fn new_clicks(&self, stored: Option<&FrameEntry>) -> u32 {
-        let before = stored.map_or(&[][..], |stored| &stored.prompts);
-        let common = before.iter().zip(&self.prompts);
-        let common = common.take_while(|(one, other)| one == other).count();
-        let new = self.prompts[common..].iter();
-        new.filter(|prompt| matches!(prompt, Prompt::Click { .. }))
-            .count() as u32
+    fn new_clicks(&self, stored: &[Prompt]) -> u32 {
+        let mut before = stored.to_vec();
+        let mut new = 0;
+        for prompt in &self.prompts {
+            // One that was taken away does not make those after it new.
+            match before.iter().position(|known| known == prompt) {
+                Some(at) => drop(before.swap_remove(at)),
+                None => new += u32::from(matches!(prompt, Prompt::Click { .. })),
+            }
+        }
+        new
     }
 }
 
@@ -132,7 +136,7 @@ impl Sessions {
             occlusion_score: Some(found.object_score),
             stability_score: Some(stability_score(&found.low_res_logits, 0.0, 1.0)),
             prompts: Some(order.prompts.clone()),
-            clicks: order.new_clicks(stored.as_ref()),
+            clicks: order.new_clicks(stored.as_ref().map_or(&[], |stored| &stored.prompts)),
             milliseconds: order.milliseconds,
             ..MaskUpdate::new(masklet, frame, mask.clone())
         };
@@ -268,6 +272,29 @@ mod tests {
         x1: 5.0,
         y1: 5.0,
     };
+
+    #[test]
+    fn a_click_counts_once_whatever_is_taken_away_before_it() {
+        let (a, b, c) = (click(1.0), click(2.0), click(3.0));
+        let cases: [(&[Prompt], &[Prompt], u32); 5] = [
+            (&[], &[a.clone(), b.clone()], 2),
+            (
+                &[a.clone(), b.clone()],
+                &[a.clone(), b.clone(), c.clone()],
+                1,
+            ),
+            (
+                &[a.clone(), b.clone(), c.clone()],
+                &[b.clone(), c.clone()],
+                0,
+            ),
+            (&[click(1.0)], &[click(1.0), click(1.0)], 1),
+            (&[BOX], &[BOX, a.clone()], 1),
+        ];
+        for (before, now, new) in cases {
+            assert_eq!(order(now).new_clicks(before), new, "{before:?} {now:?}");
+        }
+    }
 
     #[test]
     fn lists_that_mean_nothing_are_refused() {

@@ -19,8 +19,6 @@ pub(crate) use order::{Control, FoundMask, Happened, Order, Outcome};
 const BATCH: usize = 16;
 /// For how long a frame is not saved, at most.
 const UNSAVED: Duration = Duration::from_secs(2);
-/// How often the lease is renewed meanwhile.
-const RENEWAL: Duration = Duration::from_secs(15);
 
 /// What comes after a step.
 pub(crate) enum Step {
@@ -38,7 +36,6 @@ pub(crate) struct Propagation {
     next: u32,
     unsaved: Vec<MaskUpdate>,
     unsaved_since: Option<Instant>,
-    renewed: Instant,
     frames: u32,
     last: Option<u32>,
 }
@@ -56,7 +53,6 @@ impl Propagation {
             next: order.from,
             unsaved: Vec::new(),
             unsaved_since: None,
-            renewed: Instant::now(),
             frames: 0,
             last: None,
             order,
@@ -71,7 +67,7 @@ impl Propagation {
         self.order.task
     }
 
-    pub(super) fn control(&self) -> &Control {
+    pub(super) fn control(&self) -> &Arc<Control> {
         &self.control
     }
 
@@ -110,10 +106,6 @@ impl Propagation {
         }
         let task = self.catch_up(sessions)?;
         self.track(sessions, &task)?;
-        if self.renewed.elapsed() > RENEWAL {
-            sessions.project.renew(self.order.user, self.order.task)?;
-            self.renewed = Instant::now();
-        }
         let Some(next) = self.after(self.next, sessions, &task)? else {
             return self.finish(sessions, "end");
         };

@@ -19,6 +19,12 @@ use crate::error::{ApiError, Result};
 /// whose spatial memories tracking attends to.
 const REMEMBERED_BEFORE: u32 = 6;
 
+/// Tracked frames of objects around the latest one that a session remembers at most, on each side:
+/// 0.8 MB each at 1024 pixels. What lies further is shown again when it is wanted.
+const MOST_AROUND: usize = 300;
+/// Frames around the latest one that are remembered in any case: object pointers reach so far.
+const LEAST_AROUND: usize = 32;
+
 /// The object that prompts of phases 1 and 2 are tried on.
 pub(super) const SCRATCH: ObjectId = ObjectId::MAX;
 
@@ -137,6 +143,18 @@ impl Session {
         self.insert(masklet, frame, None, false);
     }
 
+    /// Forgets what was found far from a frame, so that its size does not grow with the video.
+    pub(super) fn forget_far(&mut self, frame: u32) {
+        let objects = self.video.objects().len().max(1);
+        let reach = (MOST_AROUND / objects).max(LEAST_AROUND);
+        self.video.forget_beyond(frame as usize, reach);
+        for own in self.known.values_mut() {
+            own.retain(|known_frame, known| {
+                known.conditioning || known_frame.abs_diff(frame) as usize <= reach
+            });
+        }
+    }
+
     fn insert(
         &mut self,
         masklet: MaskletId,
@@ -198,13 +216,19 @@ impl Session {
         let Some(own) = self.known.get(&masklet) else {
             return false;
         };
-        own.iter().any(|(&frame, known)| {
-            if let Some(entry) = conditioning.iter().find(|entry| entry.frame == frame) {
+        let conditioning: BTreeMap<u32, &FrameEntry> = conditioning
+            .iter()
+            .map(|entry| (entry.frame, *entry))
+            .collect();
+        let stored: BTreeMap<u32, &FrameEntry> =
+            stored.iter().map(|entry| (entry.frame, entry)).collect();
+        own.iter().any(|(frame, known)| {
+            if let Some(entry) = conditioning.get(frame) {
                 // Another mask is shown over the old one; prompts only follow one another.
                 let other = known.mask.as_ref() != Some(&entry.mask);
                 return known.conditioning && other && by_prompts(entry);
             }
-            let entry = stored.iter().find(|entry| entry.frame == frame);
+            let entry = stored.get(frame);
             let differs = known
                 .mask
                 .as_ref()

@@ -13,8 +13,8 @@ use crate::live::Live;
 
 /// Sessions that are kept at most.
 const MOST_SESSIONS: usize = 8;
-/// Frames of objects that all sessions together remember at most: 0.8 MB each at 1024 pixels. Those
-/// in use may have more.
+/// Frames of objects that all sessions together remember at most: 0.8 MB each at 1024 pixels. Each is
+/// bounded by itself but for frames that people prompted.
 const MOST_REMEMBERED: usize = 2500;
 /// Encoded frames that each session keeps, 16 MB each at 1024 pixels.
 const CACHED_FRAMES: usize = 6;

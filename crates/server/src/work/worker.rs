@@ -1,20 +1,24 @@
 //! The thread that runs the model.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use masklet_engine::{TaskId, UserId};
 use tokio::sync::oneshot;
 
-use super::propagation::{Propagation, Step};
+use super::propagation::{Control, Propagation, Step};
 use super::queue::{Next, Queue};
 use super::sessions::Sessions;
 use crate::error::{ApiError, Result};
 
+/// How often leases of what is being propagated are renewed, if they are not shorter.
+const RENEWAL: Duration = Duration::from_secs(15);
+/// How often it is looked whether they are due.
+const RENEWAL_CHECK: Duration = Duration::from_millis(250);
 /// How often an idle worker looks for sessions to drop.
 const IDLE_CHECK: Duration = Duration::from_secs(30);
 
@@ -45,8 +49,10 @@ struct Waiting {
     queue: Queue<Job, Box<Propagation>>,
     /// Those that are paused.
     paused: Vec<(UserId, Box<Propagation>)>,
-    /// Tasks through which something is being propagated.
-    tasks: HashSet<TaskId>,
+    /// Tasks through which something is being propagated, for whom.
+    tasks: HashMap<TaskId, (UserId, Arc<Control>)>,
+    /// Whether a job is being done.
+    at_work: bool,
     closed: bool,
 }
 
@@ -106,16 +112,31 @@ impl Worker {
         if waiting.closed {
             return Err(closing());
         }
-        if !waiting.tasks.insert(task) {
+        if waiting.tasks.contains_key(&task) {
             return Err(ApiError::wrong_state(format!(
                 "objects of task {task} are being propagated: wait for the end, or cancel it"
             )));
         }
+        let control = Arc::clone(propagation.control());
+        waiting.tasks.insert(task, (user, control));
         let ahead = waiting.queue.propagations();
         waiting.queue.push_slow(user, Box::new(propagation));
         drop(waiting);
         self.inner.wake.notify_one();
         Ok(ahead)
+    }
+
+    /// Ends the propagation through a task unless it is for whoever holds the task.
+    pub(crate) fn leave_to(&self, task: TaskId, holder: Option<UserId>) {
+        {
+            let mut waiting = self.inner.lock();
+            match waiting.tasks.get(&task) {
+                Some((user, control)) if Some(*user) != holder => control.cancel(),
+                _ => return,
+            }
+            waiting.wake_paused();
+        }
+        self.inner.wake.notify_one();
     }
 
     /// Looks at the controls of the propagations again.
@@ -126,7 +147,8 @@ impl Worker {
 
     /// Whether somebody waits for the model at their screen.
     pub(crate) fn has_urgent(&self) -> bool {
-        self.inner.lock().queue.has_urgent()
+        let waiting = self.inner.lock();
+        waiting.at_work || waiting.queue.has_urgent()
     }
 
     /// Ends the thread: what propagations have computed is saved, what comes later is refused.
@@ -177,7 +199,9 @@ impl Inner {
     }
 
     fn run(&self, mut sessions: Sessions) {
+        let mut renewed = Instant::now();
         while let Some(next) = self.next(&mut sessions) {
+            self.renew_leases(&sessions, &mut renewed);
             match next {
                 Next::Job(job) => {
                     if catch_unwind(AssertUnwindSafe(|| job(&mut sessions))).is_err() {
@@ -193,8 +217,10 @@ impl Inner {
     /// What is next, when there is something; `None` when the server ends.
     fn next(&self, sessions: &mut Sessions) -> Option<Next<Job, Box<Propagation>>> {
         let mut waiting = self.lock();
+        waiting.at_work = false;
         loop {
             if let Some(next) = waiting.queue.pop() {
+                waiting.at_work = matches!(next, Next::Job(_));
                 return Some(next);
             }
             if waiting.closed {
@@ -206,6 +232,29 @@ impl Inner {
             if timeout.timed_out() {
                 sessions.drop_unused();
             }
+        }
+    }
+
+    /// Renews the leases of propagations that have their turns or wait for them, when it is time.
+    fn renew_leases(&self, sessions: &Sessions, renewed: &mut Instant) {
+        if renewed.elapsed() < RENEWAL_CHECK {
+            return;
+        }
+        let project = &sessions.project;
+        let lease = project.settings().map_or(RENEWAL, |settings| {
+            Duration::from_secs(settings.lease_seconds.into())
+        });
+        if renewed.elapsed() < RENEWAL.min(lease / 3) {
+            return;
+        }
+        *renewed = Instant::now();
+        let waiting = self.lock();
+        let held = waiting.queue.each_propagation();
+        let held: Vec<_> = held.map(|one| (one.user(), one.task())).collect();
+        drop(waiting);
+        for (user, task) in held {
+            // Whoever lost a task is told when it is their turn.
+            let _ = project.renew(user, task);
         }
     }
 

@@ -365,6 +365,22 @@ impl Live {
         }
     }
 
+    /// Whether the server ends it, before it was asked some times whether somebody is there.
+    pub fn ends(mut self) -> bool {
+        (0..4).any(|_| match self.0.read() {
+            Ok(Message::Close(_)) => true,
+            Ok(_) => false,
+            Err(tungstenite::Error::Io(error)) => {
+                assert!(
+                    error.kind() == std::io::ErrorKind::ConnectionReset,
+                    "{error}"
+                );
+                true
+            }
+            Err(_) => true,
+        })
+    }
+
     pub fn close(mut self) {
         self.0.close(None).unwrap();
         while self.0.read().is_ok() {}

@@ -117,7 +117,7 @@ pub(super) fn redo(args: &UndoArgs, global: &Global) -> Result<(), Failure> {
 
 pub(super) fn revert(args: &RevertArgs, global: &Global) -> Result<(), Failure> {
     let (project, user) = args.project.open()?;
-    project.revert(user, args.event)?;
+    project.revert(user, args.event, None)?;
     say(&format!("took event {} back", args.event), global)
 }
 

@@ -41,7 +41,7 @@ pub(super) fn users(args: &UsersArgs, global: &Global) -> Result<(), Failure> {
     }
     if let Some(name) = &args.disable {
         let user = project.user_named(name)?;
-        project.change_user(by, user.id, user.role, false)?;
+        project.change_user(by, user.id, user.role, false, None)?;
     }
     let token = match &args.token {
         Some(name) => Some(project.new_token(by, project.user_named(name)?.id)?),
@@ -67,7 +67,9 @@ pub(super) fn users(args: &UsersArgs, global: &Global) -> Result<(), Failure> {
 
 fn set_role(project: &Project, by: UserId, name: &str, role: Role) -> Result<(), Failure> {
     match project.users()?.into_iter().find(|user| user.name == name) {
-        Some(user) => project.change_user(by, user.id, role, true).map(drop)?,
+        Some(user) => project
+            .change_user(by, user.id, role, true, None)
+            .map(drop)?,
         None => project.add_user(by, name, role).map(drop)?,
     }
     Ok(())

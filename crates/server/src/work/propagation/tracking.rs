@@ -104,6 +104,7 @@ impl Propagation {
             session.note_found(masklet, frame);
             found.push(FoundMask::of(masklet, object));
         }
+        session.forget_far(frame);
         self.unsaved
             .extend(found.iter().map(|mask| mask.update(frame)));
         if !self.unsaved.is_empty() {
