@@ -1,6 +1,5 @@
 // The editor's shortcuts.
 
-import type { Phase } from '../api/types.ts';
 import type { View } from '../stage/view.ts';
 import { touched } from '../timeline/lanes.ts';
 import type { Shortcut } from '../ui/keys.ts';
@@ -117,9 +116,3 @@ export function toggleHidden(editor: Editor, masklet = editor.selected.peek()): 
   if (!hidden.delete(masklet)) hidden.add(masklet);
   editor.work.hidden.value = hidden;
 }
-
-export const PHASES: Record<Phase, string> = {
-  1: '1 · every frame by itself',
-  2: '2 · propagate and repair',
-  3: '3 · full model',
-};

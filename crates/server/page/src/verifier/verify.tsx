@@ -10,32 +10,22 @@ import { Transport } from '../stage/transport.tsx';
 import { View } from '../stage/view.ts';
 import { report, tell } from '../state/notices.ts';
 import { go } from '../state/route.ts';
-import { me } from '../state/session.ts';
 import { Timeline } from '../timeline/timeline.tsx';
 import { Help } from '../ui/help.tsx';
 import { type Shortcut, listenToKeys } from '../ui/keys.ts';
+import { RemarkDialog } from '../ui/remark.tsx';
 import { useSpace } from '../ui/space.ts';
-import { mayClaim, useWork } from '../work/open.ts';
+import { NotHeld, Opened } from '../work/opened.tsx';
 import { tellParting } from '../work/parting.ts';
 import { Saving } from '../work/saving.tsx';
 import type { Work } from '../work/work.ts';
-import { Remark } from './remark.tsx';
 
 export function Verify({ task }: { task: number }) {
-  const opened = useWork(task, 'verify').value;
-  if (!opened)
-    return (
-      <p class="empty" role="status">
-        Opening task {task} …
-      </p>
-    );
-  if ('error' in opened)
-    return (
-      <p class="empty" role="alert">
-        {opened.error}
-      </p>
-    );
-  return <Player work={opened.work} />;
+  return (
+    <Opened task={task} to="verify">
+      {(work) => <Player work={work} />}
+    </Opened>
+  );
 }
 
 const waits = (object: Masklet) => object.state === 'submitted';
@@ -114,7 +104,6 @@ function Player({ work }: { work: Work }) {
   );
   useEffect(() => listenToKeys(() => shortcuts), [shortcuts]);
 
-  const holder = work.task.value.lease;
   return (
     <div
       class="editor verifier"
@@ -140,18 +129,7 @@ function Player({ work }: { work: Work }) {
             </p>
           )}
           {object.value?.remark && <p class="remark">Earlier remark: {object.value.remark}</p>}
-          {!work.held.value && (
-            <div class="banner" role="status">
-              {holder && holder.user !== me.value?.id ? (
-                <p>{holder.user_name} holds this task: it can be looked at.</p>
-              ) : (
-                <>
-                  <p>You do not hold this task: it can be looked at.</p>
-                  {mayClaim(work, 'verify') && <button onClick={() => void work.claim()}>Claim it</button>}
-                </>
-              )}
-            </div>
-          )}
+          {!work.held.value && <NotHeld work={work} to="verify" />}
         </section>
         <section class="verdicts" aria-label="Verdict">
           <button class="good" disabled={!able} onClick={() => void judge('satisfactory')}>
@@ -189,10 +167,16 @@ function Player({ work }: { work: Work }) {
         <Timeline work={work} masklets={masklets} selected={chosen.value} select={(id) => (chosen.value = id)} />
       </div>
       {remarking.value && (
-        <Remark
-          name={object.value?.name ?? ''}
+        <RemarkDialog
+          title={`Unsatisfactory: ${object.value?.name ?? ''}`}
+          label="What is to be repaired?"
+          action="Send back"
+          required
           close={() => (remarking.value = false)}
-          say={(remark) => void judge('unsatisfactory', remark)}
+          send={(remark) => {
+            remarking.value = false;
+            void judge('unsatisfactory', remark);
+          }}
         />
       )}
       {helping.value && <Help shortcuts={shortcuts} close={() => (helping.value = false)} />}
