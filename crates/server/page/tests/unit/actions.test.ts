@@ -6,7 +6,7 @@ import { decimal, size } from '../../src/ui/format.ts';
 import { describe } from '../../src/views/actions.ts';
 
 const said = (action: Event['action'], way: Event['way'] = 'do') =>
-  describe({ id: 1, at: 0, user: 1, user_name: 'Ada', scope: 'task 1', way, stands: true, action });
+  describe({ id: 1, at: 0, user: 1, user_name: 'Ada', scope: 'task 1', way, reverts: null, stands: true, action });
 
 test('events are told in words', () => {
   const annotate = { kind: 'annotate', masklets: [3], frames: 1, clicks: 2, milliseconds: 9, phase: 3 };
