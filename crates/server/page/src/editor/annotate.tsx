@@ -1,6 +1,6 @@
 // The editor.
 
-import { useComputed, useSignal } from '@preact/signals';
+import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 
 import { tasks } from '../api/calls.ts';
@@ -12,6 +12,7 @@ import { go } from '../state/route.ts';
 import { Timeline } from '../timeline/timeline.tsx';
 import { Help } from '../ui/help.tsx';
 import { listenToKeys } from '../ui/keys.ts';
+import { Panel } from '../ui/notices.tsx';
 import { PhaseChoice } from '../ui/phases.tsx';
 import { useSpace } from '../ui/space.ts';
 import { NotHeld, Opened } from '../work/opened.tsx';
@@ -44,27 +45,26 @@ function Workplace({ work }: { work: Work }) {
   const helping = useSignal(false);
   const panning = useSpace(() => work.player.toggle());
   const shortcuts = useMemo(() => shortcutsOf(editor, tools, view, () => (helping.value = true)), [editor]);
-  const frame = work.player.frame.value;
-  const playing = work.player.playing.value;
-  const tracking = work.propagation.state.value !== null;
   const masklets = useComputed(() => work.task.value.masklets);
 
   useEffect(() => listenToKeys(() => shortcuts), [shortcuts]);
-  useEffect(() => {
-    if (playing || tracking) return undefined;
+  // Not by what is rendered: that would go through the whole page for each frame that is played.
+  useSignalEffect(() => {
+    void work.player.frame.value;
+    if (work.player.playing.value || work.propagation.state.value !== null) return undefined;
     const timer = setTimeout(() => editor.prepare(), PREPARE_AFTER);
     return () => clearTimeout(timer);
-  }, [editor, frame, playing, tracking]);
+  });
 
   return (
     <div class="editor" onPointerDownCapture={() => work.clock.touch()} onPointerMoveCapture={() => work.clock.touch()}>
       <Toolbar editor={editor} tools={tools} view={view} help={() => (helping.value = true)} />
       <Stage work={work} view={view} tool={tools} panning={panning} label={`Video ${work.video.name}`} />
-      <aside class="panel">
+      <Panel>
         <TaskCard editor={editor} />
         <Objects editor={editor} />
         <Tracking editor={editor} />
-      </aside>
+      </Panel>
       <div class="below">
         <Transport player={work.player}>
           <Saving work={work} modelling={editor.pending.value.length > 0} />

@@ -30,24 +30,19 @@ export function frameAt(x: number, frames: number, width: number): number {
 }
 
 export function laneOf(entries: Iterable<FrameEntry>, frames: number, width: number): Lane {
-  const lane: Lane = { columns: new Uint8Array(width), prompted: [], edited: [] };
-  for (const { frame, area, prompts, edited } of entries) {
+  const columns = new Uint8Array(width);
+  // Of frames that share a pixel one is marked: there are no more marks than pixels.
+  const prompted = new Map<number, number>();
+  const edited = new Map<number, number>();
+  for (const { frame, area, prompts, edited: drawn } of entries) {
     const [start, end] = columnsOf(frame, frames, width);
     const known = area > 0 ? VISIBLE : OCCLUDED;
-    for (let x = start; x < end && x < width; x++) lane.columns[x] = Math.max(lane.columns[x]!, known);
+    for (let x = start; x < end && x < width; x++) columns[x] = Math.max(columns[x]!, known);
     const middle = middleOf(frame, frames, width);
-    if (prompts.some((prompt) => prompt.kind !== 'mask')) lane.prompted.push(middle);
-    if (edited) lane.edited.push(middle);
+    if (prompts.some((prompt) => prompt.kind !== 'mask')) prompted.set(Math.floor(middle), middle);
+    if (drawn) edited.set(Math.floor(middle), middle);
   }
-  return lane;
-}
-
-/** The frames that somebody prompted or drew on, ascending. */
-export function touched(entries: Iterable<FrameEntry>): number[] {
-  return [...entries]
-    .filter((entry) => entry.prompted || entry.edited)
-    .map((entry) => entry.frame)
-    .sort((one, other) => one - other);
+  return { columns, prompted: [...prompted.values()], edited: [...edited.values()] };
 }
 
 /** A few numbers of frames to write on a ruler, evenly spaced. */

@@ -13,10 +13,12 @@ import { go } from '../state/route.ts';
 import { Timeline } from '../timeline/timeline.tsx';
 import { Help } from '../ui/help.tsx';
 import { type Shortcut, listenToKeys } from '../ui/keys.ts';
+import { Panel } from '../ui/notices.tsx';
 import { RemarkDialog } from '../ui/remark.tsx';
 import { useSpace } from '../ui/space.ts';
 import { NotHeld, Opened } from '../work/opened.tsx';
 import { tellParting } from '../work/parting.ts';
+import { nearest } from '../work/entries.ts';
 import { Saving } from '../work/saving.tsx';
 import type { Work } from '../work/work.ts';
 
@@ -54,10 +56,8 @@ function Player({ work }: { work: Work }) {
     work.hidden.value = new Set(hidden.map(({ id }) => id));
   });
   useEffect(() => {
-    const first = [...work.entries.of(chosen.peek() ?? -1).values()]
-      .filter(({ area }) => area > 0)
-      .map(({ frame }) => frame);
-    work.player.seek(first.length > 0 ? Math.min(...first) : 0);
+    const tracks = chosen.peek() === null ? [] : [work.entries.of(chosen.peek()!)];
+    work.player.seek(nearest(tracks, -1, 1, ({ area }) => area > 0) ?? 0);
     work.player.play();
   }, [work, chosen.value]);
 
@@ -111,7 +111,7 @@ function Player({ work }: { work: Work }) {
       onKeyDownCapture={() => work.clock.touch()}
     >
       <Stage work={work} view={view} panning={panning} label={`Video ${work.video.name}`} />
-      <aside class="panel">
+      <Panel>
         <section aria-label="Task" class="stack tight">
           <div>
             <h1 class="clip" title={work.video.name}>
@@ -122,7 +122,7 @@ function Player({ work }: { work: Work }) {
             </p>
           </div>
           {object.value && (
-            <p class="row">
+            <p class="judged">
               <span class="swatch" style={{ background: `rgb(${object.value.colour.join(' ')})` }} />
               <strong>{object.value.name}</strong>
               <span class="tag">{object.value.state}</span>
@@ -159,7 +159,7 @@ function Player({ work }: { work: Work }) {
             <button onClick={() => go({ view: 'queue' })}>Queue</button>
           </div>
         </section>
-      </aside>
+      </Panel>
       <div class="below">
         <Transport player={work.player}>
           <Saving work={work} />

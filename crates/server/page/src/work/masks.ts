@@ -1,7 +1,7 @@
 // The masks of a task: fetched in stretches of frames, tinted beside the page, kept while there is
 // room. A mask is known by its version, so that one that was changed is fetched again.
 
-import { signal } from '@preact/signals';
+import { batch, signal } from '@preact/signals';
 
 import { masks as calls } from '../api/calls.ts';
 import { report } from '../state/notices.ts';
@@ -17,10 +17,16 @@ const STRETCH = 32;
 const ENCODED_ROOM = 64 << 20;
 const PICTURE_ROOM = 160 << 20;
 
+/** What each of them takes besides, about: there can be very many small ones. */
+const APIECE = 512;
+
 interface Known {
   version: string;
   rle: Rle;
 }
+
+/** The frame of a mask by its key: `masklet:frame:…`. */
+const frameOf = (key: string): number => Number(key.split(':', 2)[1]);
 
 export class Masks {
   /** Rises when masks have come. */
@@ -29,9 +35,15 @@ export class Masks {
   readonly #entries: Entries;
   readonly #last: number;
   readonly #known = new Lru<string, Known>(ENCODED_ROOM);
-  readonly #pictures = new Lru<string, Overlay>(PICTURE_ROOM, (overlay) => overlay?.picture.close());
+  /** The pictures of a frame and the next one are needed together: one must not push out another. */
+  readonly #pictures = new Lru<string, Overlay>(
+    PICTURE_ROOM,
+    (overlay) => overlay?.picture.close(),
+    (key) => [this.#shown, this.#shown + 1].includes(frameOf(key)),
+  );
   readonly #fetching = new Set<number>();
   readonly #tinting = new Map<string, Promise<void>>();
+  #shown = 0;
 
   constructor(task: number, entries: Entries, frames: number) {
     this.#task = task;
@@ -53,12 +65,13 @@ export class Masks {
   }
 
   put(masklet: number, frame: number, version: string, rle: Rle): void {
-    this.#known.set(`${masklet}:${frame}`, { version, rle }, rle.counts.length);
+    this.#known.set(`${masklet}:${frame}`, { version, rle }, rle.counts.length + APIECE);
     this.changed.value++;
   }
 
   /** Fetches what is missing on the frames around one. */
   want(frame: number): void {
+    this.#shown = frame;
     const near = [frame, frame + STRETCH / 2, frame - STRETCH / 2];
     for (const stretch of new Set(near.map((at) => Math.floor(at / STRETCH)))) void this.#wantStretch(stretch);
   }
@@ -101,12 +114,12 @@ export class Masks {
   async #tint(key: string, rle: Rle, colour: Colour): Promise<void> {
     try {
       const overlay = await overlayOf(rle, colour);
-      this.#pictures.set(key, overlay, overlay ? overlay.picture.width * overlay.picture.height * 4 : 1);
+      this.#pictures.set(key, overlay, APIECE + (overlay ? overlay.picture.width * overlay.picture.height * 4 : 0));
       this.changed.value++;
     } catch (error) {
       report(error);
       // It is not tried again and again.
-      this.#pictures.set(key, null);
+      this.#pictures.set(key, null, APIECE);
     }
     this.#tinting.delete(key);
   }
@@ -130,11 +143,13 @@ export class Masks {
       }
     }
     const { masks } = await calls.range(this.#task, from, to);
-    for (const { masklet, frame, mask } of masks) {
-      const version = before.get(`${masklet}:${frame}`);
-      const entry = this.#entries.get(masklet, frame);
-      // What was changed meanwhile is not what came.
-      if (version && entry && versionOf(entry) === version) this.put(masklet, frame, version, mask);
-    }
+    batch(() => {
+      for (const { masklet, frame, mask } of masks) {
+        const version = before.get(`${masklet}:${frame}`);
+        const entry = this.#entries.get(masklet, frame);
+        // What was changed meanwhile is not what came.
+        if (version && entry && versionOf(entry) === version) this.put(masklet, frame, version, mask);
+      }
+    });
   }
 }

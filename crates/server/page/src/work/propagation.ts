@@ -5,7 +5,7 @@ import { batch, signal } from '@preact/signals';
 import { listen, onReturn, post } from '../api/live.ts';
 import type { Direction, Message } from '../api/types.ts';
 import { report, tell } from '../state/notices.ts';
-import { versionOf } from './entries.ts';
+import { isTouched, versionOf } from './entries.ts';
 import type { Work } from './work.ts';
 
 interface Running {
@@ -134,7 +134,7 @@ export class Propagation {
     for (const { masklet, mask, area } of found) {
       const before = entries.get(masklet, frame);
       // What somebody touched meanwhile is theirs: the server keeps it too.
-      if (before?.prompted || before?.edited) continue;
+      if (before && isTouched(before)) continue;
       const version = { blob: id, line: frame };
       const entry = { frame, mask: version, area, prompts: [], prompted: false, edited: false };
       masks.put(masklet, frame, versionOf(entry), mask);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import type { Event } from '../../src/api/types.ts';
-import { decimal, size } from '../../src/ui/format.ts';
+import { decimal, shortened, size } from '../../src/ui/format.ts';
 import { describe } from '../../src/views/actions.ts';
 
 const said = (action: Event['action'], way: Event['way'] = 'do') =>
@@ -26,4 +26,10 @@ test('small numbers keep their digits', () => {
 
 test('sizes have the unit that makes them short', () => {
   assert.deepEqual([0, 999, 1000, 1_234_567, 4_294_967_296].map(size), ['0 B', '999 B', '1 KB', '1.23 MB', '4.29 GB']);
+});
+
+test('long names are shortened', () => {
+  assert.equal(shortened('satisfactory', 12), 'satisfactory');
+  assert.equal(shortened('Wilhelmina Feather', 12), 'Wilhelmina …');
+  assert.equal(shortened('🦊🦊🦊', 2), '🦊…');
 });
