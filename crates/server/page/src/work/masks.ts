@@ -10,6 +10,7 @@ import { type Overlay, overlayOf } from '../masks/pool.ts';
 import type { Rle } from '../masks/rle.ts';
 import { type Entries, versionOf } from './entries.ts';
 import { Lru } from './lru.ts';
+import { isNeeded, keyOf } from './pictures.ts';
 
 /** Frames that are fetched at once. */
 const STRETCH = 32;
@@ -25,9 +26,6 @@ interface Known {
   rle: Rle;
 }
 
-/** The frame of a mask by its key: `masklet:frame:…`. */
-const frameOf = (key: string): number => Number(key.split(':', 2)[1]);
-
 export class Masks {
   /** Rises when masks have come. */
   readonly changed = signal(0);
@@ -35,11 +33,10 @@ export class Masks {
   readonly #entries: Entries;
   readonly #last: number;
   readonly #known = new Lru<string, Known>(ENCODED_ROOM);
-  /** The pictures of a frame and the next one are needed together: one must not push out another. */
   readonly #pictures = new Lru<string, Overlay>(
     PICTURE_ROOM,
     (overlay) => overlay?.picture.close(),
-    (key) => [this.#shown, this.#shown + 1].includes(frameOf(key)),
+    (key) => isNeeded(key, this.#shown, this.#entries),
   );
   readonly #fetching = new Set<number>();
   readonly #tinting = new Map<string, Promise<void>>();
@@ -80,7 +77,7 @@ export class Masks {
   overlay(masklet: number, frame: number, colour: Colour): Overlay | undefined {
     const entry = this.#entries.get(masklet, frame);
     if (!entry || entry.area === 0) return null;
-    const key = `${masklet}:${frame}:${versionOf(entry)}:${colour.join()}`;
+    const key = keyOf(masklet, entry, colour);
     if (this.#pictures.has(key)) return this.#pictures.get(key);
     const rle = this.get(masklet, frame);
     if (rle && !this.#tinting.has(key)) this.#tinting.set(key, this.#tint(key, rle, colour));
