@@ -6,10 +6,13 @@ import type { FrameEntry } from '../api/types.ts';
 export const OCCLUDED = 1;
 export const VISIBLE = 2;
 
+/** Pixels that a mark takes: closer ones would hide each other, and the lane. */
+const MARK = 8;
+
 export interface Lane {
   /** For each pixel: the most that is known on its frames. */
   columns: Uint8Array;
-  /** Pixels in the middle of frames that somebody prompted. */
+  /** Pixels in the middle of frames that somebody prompted, those left out that are too close. */
   prompted: number[];
   /** And of those that somebody drew on. */
   edited: number[];
@@ -31,7 +34,7 @@ export function frameAt(x: number, frames: number, width: number): number {
 
 export function laneOf(entries: Iterable<FrameEntry>, frames: number, width: number): Lane {
   const columns = new Uint8Array(width);
-  // Of frames that share a pixel one is marked: there are no more marks than pixels.
+  // By the stretch of the lane: one mark in each, however many frames it has.
   const prompted = new Map<number, number>();
   const edited = new Map<number, number>();
   for (const { frame, area, prompts, edited: drawn } of entries) {
@@ -39,8 +42,8 @@ export function laneOf(entries: Iterable<FrameEntry>, frames: number, width: num
     const known = area > 0 ? VISIBLE : OCCLUDED;
     for (let x = start; x < end && x < width; x++) columns[x] = Math.max(columns[x]!, known);
     const middle = middleOf(frame, frames, width);
-    if (prompts.some((prompt) => prompt.kind !== 'mask')) prompted.set(Math.floor(middle), middle);
-    if (drawn) edited.set(Math.floor(middle), middle);
+    if (prompts.some((prompt) => prompt.kind !== 'mask')) prompted.set(Math.floor(middle / MARK), middle);
+    if (drawn) edited.set(Math.floor(middle / MARK), middle);
   }
   return { columns, prompted: [...prompted.values()], edited: [...edited.values()] };
 }
