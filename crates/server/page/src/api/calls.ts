@@ -111,8 +111,8 @@ interface TakenBack {
 }
 
 export const history = {
-  list: (scope: string | undefined, before?: number) =>
-    read<Event[]>(`/api/history${query({ scope, before, limit: 100 })}`),
+  list: (scope: string | undefined, before?: number, limit = 100) =>
+    read<Event[]>(`/api/history${query({ scope, before, limit })}`),
   undo: (scope: string, seen: number) => change<TakenBack>('POST', '/api/undo', { scope, seen }),
   redo: (scope: string, seen: number) => change<TakenBack>('POST', '/api/redo', { scope, seen }),
   revert: (event: number, seen: number) =>

@@ -120,6 +120,8 @@ export interface Event {
   user_name: string;
   scope: string;
   way: 'do' | 'undo' | 'redo';
+  /** The event that this one takes back. */
+  reverts: number | null;
   stands: boolean;
   action: { kind: string } & Record<string, unknown>;
 }

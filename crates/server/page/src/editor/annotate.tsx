@@ -1,27 +1,27 @@
 // The editor.
 
-import { useComputed, useSignal } from '@preact/signals';
+import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 
-import type { Phase } from '../api/types.ts';
 import { tasks } from '../api/calls.ts';
 import { Stage } from '../stage/stage.tsx';
 import { Transport } from '../stage/transport.tsx';
 import { View } from '../stage/view.ts';
 import { report } from '../state/notices.ts';
 import { go } from '../state/route.ts';
-import { me } from '../state/session.ts';
 import { Timeline } from '../timeline/timeline.tsx';
 import { Help } from '../ui/help.tsx';
 import { listenToKeys } from '../ui/keys.ts';
+import { Panel } from '../ui/notices.tsx';
+import { PhaseChoice } from '../ui/phases.tsx';
 import { useSpace } from '../ui/space.ts';
-import { mayClaim, useWork } from '../work/open.ts';
+import { NotHeld, Opened } from '../work/opened.tsx';
 import { tellParting } from '../work/parting.ts';
 import { Saving } from '../work/saving.tsx';
 import type { Work } from '../work/work.ts';
 import { Editor } from './editor.ts';
 import { Objects } from './objects.tsx';
-import { PHASES, shortcutsOf } from './shortcuts.ts';
+import { shortcutsOf } from './shortcuts.ts';
 import { Toolbar } from './toolbar.tsx';
 import { Tools } from './tools.ts';
 import { Tracking } from './tracking.tsx';
@@ -30,23 +30,14 @@ import { Tracking } from './tracking.tsx';
 const PREPARE_AFTER = 150;
 
 export function Annotate({ task }: { task: number }) {
-  const opened = useWork(task, 'annotate').value;
-  if (!opened)
-    return (
-      <p class="empty" role="status">
-        Opening task {task} …
-      </p>
-    );
-  if ('error' in opened)
-    return (
-      <p class="empty" role="alert">
-        {opened.error}
-      </p>
-    );
-  return <Opened work={opened.work} />;
+  return (
+    <Opened task={task} to="annotate">
+      {(work) => <Workplace work={work} />}
+    </Opened>
+  );
 }
 
-function Opened({ work }: { work: Work }) {
+function Workplace({ work }: { work: Work }) {
   const [editor, tools, view] = useMemo(() => {
     const made = new Editor(work);
     return [made, new Tools(made), new View(work.video)] as const;
@@ -54,27 +45,26 @@ function Opened({ work }: { work: Work }) {
   const helping = useSignal(false);
   const panning = useSpace(() => work.player.toggle());
   const shortcuts = useMemo(() => shortcutsOf(editor, tools, view, () => (helping.value = true)), [editor]);
-  const frame = work.player.frame.value;
-  const playing = work.player.playing.value;
-  const tracking = work.propagation.state.value !== null;
   const masklets = useComputed(() => work.task.value.masklets);
 
   useEffect(() => listenToKeys(() => shortcuts), [shortcuts]);
-  useEffect(() => {
-    if (playing || tracking) return undefined;
+  // Not by what is rendered: that would go through the whole page for each frame that is played.
+  useSignalEffect(() => {
+    void work.player.frame.value;
+    if (work.player.playing.value || work.propagation.state.value !== null) return undefined;
     const timer = setTimeout(() => editor.prepare(), PREPARE_AFTER);
     return () => clearTimeout(timer);
-  }, [editor, frame, playing, tracking]);
+  });
 
   return (
     <div class="editor" onPointerDownCapture={() => work.clock.touch()} onPointerMoveCapture={() => work.clock.touch()}>
       <Toolbar editor={editor} tools={tools} view={view} help={() => (helping.value = true)} />
       <Stage work={work} view={view} tool={tools} panning={panning} label={`Video ${work.video.name}`} />
-      <aside class="panel">
+      <Panel>
         <TaskCard editor={editor} />
         <Objects editor={editor} />
         <Tracking editor={editor} />
-      </aside>
+      </Panel>
       <div class="below">
         <Transport player={work.player}>
           <Saving work={work} modelling={editor.pending.value.length > 0} />
@@ -101,7 +91,7 @@ function Opened({ work }: { work: Work }) {
 
 function TaskCard({ editor }: { editor: Editor }) {
   const { work } = editor;
-  const { id, phase, state, lease, video_name: video } = work.task.value;
+  const { id, phase, state, video_name: video } = work.task.value;
   const held = work.held.value;
   const submit = async () => {
     const submitted = await editor.submit();
@@ -129,19 +119,7 @@ function TaskCard({ editor }: { editor: Editor }) {
       </div>
       {held ? (
         <>
-          <label>
-            Phase
-            <select
-              value={phase}
-              onChange={(event) => void editor.switchPhase(Number(event.currentTarget.value) as Phase)}
-            >
-              {([1, 2, 3] as const).map((number) => (
-                <option key={number} value={number}>
-                  {PHASES[number]}
-                </option>
-              ))}
-            </select>
-          </label>
+          <PhaseChoice label="Phase" value={phase} choose={(chosen) => void editor.switchPhase(chosen)} />
           <div class="row">
             <button class="good" disabled={work.task.value.masklets.length === 0} onClick={() => void submit()}>
               Send to verification
@@ -150,20 +128,7 @@ function TaskCard({ editor }: { editor: Editor }) {
           </div>
         </>
       ) : (
-        <div class="banner" role="status">
-          {lease && lease.user !== me.value?.id ? (
-            <p>{lease.user_name} holds this task: it can be looked at.</p>
-          ) : (
-            <>
-              <p>
-                {state === 'annotate'
-                  ? 'You do not hold this task: it can be looked at.'
-                  : 'This task is not to be annotated now.'}
-              </p>
-              {mayClaim(work, 'annotate') && <button onClick={() => void work.claim()}>Claim it</button>}
-            </>
-          )}
-        </div>
+        <NotHeld work={work} to="annotate" />
       )}
     </section>
   );

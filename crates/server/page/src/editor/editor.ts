@@ -65,7 +65,7 @@ export class Editor {
   async remove(masklet: number): Promise<void> {
     const { task, entries } = this.work;
     const removed = await this.work.act((seen) => calls.objects.remove(task.peek().id, seen, masklet));
-    if (removed) entries.remove(masklet, [...entries.of(masklet).keys()]);
+    if (removed) entries.remove(masklet, [...entries.of(masklet).frames.keys()]);
   }
 
   async switchPhase(phase: Phase): Promise<void> {

@@ -5,6 +5,7 @@ import { useSignal } from '@preact/signals';
 import type { Masklet, MaskletState } from '../api/types.ts';
 import type { Colour } from '../masks/overlay.ts';
 import { Icon } from '../ui/icons.tsx';
+import { useInSight } from '../ui/insight.ts';
 import type { Editor } from './editor.ts';
 import { toggleHidden } from './shortcuts.ts';
 
@@ -28,13 +29,15 @@ function ObjectRow({ editor, object }: { editor: Editor; object: Masklet }) {
   const { selected, work } = editor;
   const held = work.held.value;
   const hidden = work.hidden.value.has(object.id);
+  const chosen = selected.value === object.id;
+  const row = useInSight<HTMLLIElement>(chosen);
   const [state, kind] = STATES[object.state];
   const rename = (name: string) => {
     renaming.value = false;
     if (name.trim() && name !== object.name) void editor.edit(object.id, { name: name.trim() });
   };
   return (
-    <li class={selected.value === object.id ? 'object selected' : 'object'}>
+    <li ref={row} class={chosen ? 'object selected' : 'object'}>
       <input
         type="color"
         value={hex(object.colour)}
@@ -57,7 +60,7 @@ function ObjectRow({ editor, object }: { editor: Editor; object: Masklet }) {
       ) : (
         <button
           class="plain name"
-          aria-pressed={selected.value === object.id}
+          aria-pressed={chosen}
           title={held ? `${object.name} (double-click or F2 to rename)` : object.name}
           onClick={() => editor.select(object.id)}
           onDblClick={() => (renaming.value = held)}
@@ -97,7 +100,7 @@ function ObjectRow({ editor, object }: { editor: Editor; object: Masklet }) {
 export function Objects({ editor }: { editor: Editor }) {
   const { masklets } = editor.work.task.value;
   return (
-    <section aria-label="Objects">
+    <section aria-label="Objects" class="listing">
       <div class="row spread">
         <h2>Objects</h2>
         <button disabled={!editor.work.held.value} onClick={() => void editor.add()} title="New object (N)">

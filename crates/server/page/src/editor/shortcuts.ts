@@ -1,9 +1,8 @@
 // The editor's shortcuts.
 
-import type { Phase } from '../api/types.ts';
 import type { View } from '../stage/view.ts';
-import { touched } from '../timeline/lanes.ts';
 import type { Shortcut } from '../ui/keys.ts';
+import { isTouched, nearest } from '../work/entries.ts';
 import type { Editor } from './editor.ts';
 import type { ToolName, Tools } from './tools.ts';
 
@@ -14,9 +13,9 @@ function seekTouched(editor: Editor, direction: 1 | -1): void {
   const { work, selected } = editor;
   const at = work.player.frame.peek();
   const masklets = selected.peek() === null ? work.entries.masklets() : [selected.peek()!];
-  const frames = masklets.flatMap((masklet) => touched(work.entries.of(masklet).values()));
-  const beyond = frames.filter((frame) => (frame - at) * direction > 0);
-  if (beyond.length > 0) work.player.step((direction > 0 ? Math.min(...beyond) : Math.max(...beyond)) - at);
+  const tracks = masklets.map((masklet) => work.entries.of(masklet));
+  const found = nearest(tracks, at, direction, isTouched);
+  if (found !== undefined) work.player.step(found - at);
 }
 
 /** The next frame that is annotated at the task's rate. */
@@ -117,9 +116,3 @@ export function toggleHidden(editor: Editor, masklet = editor.selected.peek()): 
   if (!hidden.delete(masklet)) hidden.add(masklet);
   editor.work.hidden.value = hidden;
 }
-
-export const PHASES: Record<Phase, string> = {
-  1: '1 · every frame by itself',
-  2: '2 · propagate and repair',
-  3: '3 · full model',
-};

@@ -32,7 +32,7 @@ export function Tracking({ editor }: { editor: Editor }) {
     pressed.current = false;
   };
   const able =
-    work.held.value && objects.some(({ id }) => work.entries.of(id).size > 0) && work.entries.changed.value >= 0;
+    work.held.value && objects.some(({ id }) => work.entries.of(id).frames.size > 0) && work.entries.changed.value >= 0;
   const start = (direction: Direction) => {
     pressed.current = true;
     const end = until.value;
@@ -51,8 +51,10 @@ export function Tracking({ editor }: { editor: Editor }) {
     const paused = running.state === 'paused';
     return (
       <section key="running" aria-label="Tracking" class="stack tight">
-        <h2>Tracking {running.direction === 'forward' ? 'forwards' : 'backwards'}</h2>
-        <progress value={done} max={total} aria-label="Frames tracked" />
+        <div class="row spread">
+          <h2>Tracking {running.direction === 'forward' ? 'forwards' : 'backwards'}</h2>
+          <progress value={done} max={total} aria-label="Frames tracked" />
+        </div>
         <p role="status">
           {running.ahead > 0 && done === 0
             ? `Waiting: ${running.ahead} others are served in turn.`

@@ -9,6 +9,8 @@ import { type Viewport, toStage } from './viewport.ts';
 /** From so many pixels of the stage for one of the video, pixels are shown as squares. */
 const SQUARES = 3;
 const MARK = 7;
+const BLACK = '#000';
+const WHITE = '#fff';
 
 /** A canvas that stands for an object's mask on a frame while it is being changed. */
 export interface Draft {
@@ -44,6 +46,20 @@ export function drawFrame(
   to.restore();
 }
 
+/** Draws a line twice, a thick dark one under a thin light one, so that it is seen on any picture. */
+function outline(to: CanvasRenderingContext2D, path: () => void, light: string, width: number): void {
+  for (const [across, style] of [
+    [2 * width, BLACK],
+    [width, light],
+  ] as const) {
+    to.beginPath();
+    path();
+    to.lineWidth = across;
+    to.strokeStyle = style;
+    to.stroke();
+  }
+}
+
 function drawClick(to: CanvasRenderingContext2D, at: Point, positive: boolean, pending: boolean): void {
   to.beginPath();
   to.arc(at.x, at.y, MARK, 0, 2 * Math.PI);
@@ -52,7 +68,7 @@ function drawClick(to: CanvasRenderingContext2D, at: Point, positive: boolean, p
   to.fill();
   to.globalAlpha = 1;
   to.lineWidth = 2;
-  to.strokeStyle = '#fff';
+  to.strokeStyle = WHITE;
   to.setLineDash(pending ? [3, 3] : []);
   to.stroke();
   to.setLineDash([]);
@@ -72,8 +88,8 @@ export function drawBox(to: CanvasRenderingContext2D, viewport: Viewport, one: P
   const [a, b] = [toStage(viewport, one), toStage(viewport, other)];
   to.lineWidth = 2;
   for (const [dash, style] of [
-    [[], '#000'],
-    [[6, 4], '#fff'],
+    [[], BLACK],
+    [[6, 4], WHITE],
   ] as const) {
     to.setLineDash([...dash]);
     to.strokeStyle = style;
@@ -103,31 +119,21 @@ export function drawPolygon(
   pointer: Point | null,
   colour: Colour,
 ): void {
-  const path = [...corners, ...(pointer ? [pointer] : [])].map((corner) => toStage(viewport, corner));
+  const points = [...corners, ...(pointer ? [pointer] : [])].map((corner) => toStage(viewport, corner));
+  const path = () => points.forEach(({ x, y }, index) => (index === 0 ? to.moveTo(x, y) : to.lineTo(x, y)));
   to.beginPath();
-  path.forEach(({ x, y }, index) => (index === 0 ? to.moveTo(x, y) : to.lineTo(x, y)));
+  path();
   to.fillStyle = `rgb(${colour.join(' ')} / 30%)`;
   to.fill();
-  for (const [width, style] of [
-    [3, '#000'],
-    [1.5, '#fff'],
-  ] as const) {
-    to.lineWidth = width;
-    to.strokeStyle = style;
-    to.stroke();
-  }
-  to.fillStyle = '#fff';
+  outline(to, path, WHITE, 1.5);
+  to.fillStyle = WHITE;
   for (const corner of corners.map((one) => toStage(viewport, one))) to.fillRect(corner.x - 3, corner.y - 3, 6, 6);
 }
 
 /** Draws where the keyboard's pointer is. */
 export function drawCross(to: CanvasRenderingContext2D, viewport: Viewport, at: Point): void {
   const { x, y } = toStage(viewport, at);
-  for (const [width, style] of [
-    [4, '#000'],
-    [2, '#ffd166'],
-  ] as const) {
-    to.beginPath();
+  const arms = () => {
     for (const [dx, dy] of [
       [1, 0],
       [-1, 0],
@@ -137,23 +143,13 @@ export function drawCross(to: CanvasRenderingContext2D, viewport: Viewport, at: 
       to.moveTo(x + 4 * dx, y + 4 * dy);
       to.lineTo(x + 14 * dx, y + 14 * dy);
     }
-    to.lineWidth = width;
-    to.strokeStyle = style;
-    to.stroke();
-  }
+  };
+  outline(to, arms, '#ffd166', 2);
 }
 
 /** Draws the ring of a brush. */
 export function drawBrush(to: CanvasRenderingContext2D, viewport: Viewport, at: Point, diameter: number): void {
   const { x, y } = toStage(viewport, at);
-  for (const [width, style] of [
-    [3, '#000'],
-    [1.5, '#fff'],
-  ] as const) {
-    to.beginPath();
-    to.arc(x, y, Math.max(2, (diameter / 2) * viewport.scale), 0, 2 * Math.PI);
-    to.lineWidth = width;
-    to.strokeStyle = style;
-    to.stroke();
-  }
+  const radius = Math.max(2, (diameter / 2) * viewport.scale);
+  outline(to, () => to.arc(x, y, radius, 0, 2 * Math.PI), WHITE, 1.5);
 }

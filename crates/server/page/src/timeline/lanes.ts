@@ -6,10 +6,13 @@ import type { FrameEntry } from '../api/types.ts';
 export const OCCLUDED = 1;
 export const VISIBLE = 2;
 
+/** Pixels that a mark takes: closer ones would hide each other, and the lane. */
+const MARK = 8;
+
 export interface Lane {
   /** For each pixel: the most that is known on its frames. */
   columns: Uint8Array;
-  /** Pixels in the middle of frames that somebody prompted. */
+  /** Pixels in the middle of frames that somebody prompted, those left out that are too close. */
   prompted: number[];
   /** And of those that somebody drew on. */
   edited: number[];
@@ -30,24 +33,19 @@ export function frameAt(x: number, frames: number, width: number): number {
 }
 
 export function laneOf(entries: Iterable<FrameEntry>, frames: number, width: number): Lane {
-  const lane: Lane = { columns: new Uint8Array(width), prompted: [], edited: [] };
-  for (const { frame, area, prompts, edited } of entries) {
+  const columns = new Uint8Array(width);
+  // By the stretch of the lane: one mark in each, however many frames it has.
+  const prompted = new Map<number, number>();
+  const edited = new Map<number, number>();
+  for (const { frame, area, prompts, edited: drawn } of entries) {
     const [start, end] = columnsOf(frame, frames, width);
     const known = area > 0 ? VISIBLE : OCCLUDED;
-    for (let x = start; x < end && x < width; x++) lane.columns[x] = Math.max(lane.columns[x]!, known);
+    for (let x = start; x < end && x < width; x++) columns[x] = Math.max(columns[x]!, known);
     const middle = middleOf(frame, frames, width);
-    if (prompts.some((prompt) => prompt.kind !== 'mask')) lane.prompted.push(middle);
-    if (edited) lane.edited.push(middle);
+    if (prompts.some((prompt) => prompt.kind !== 'mask')) prompted.set(Math.floor(middle / MARK), middle);
+    if (drawn) edited.set(Math.floor(middle / MARK), middle);
   }
-  return lane;
-}
-
-/** The frames that somebody prompted or drew on, ascending. */
-export function touched(entries: Iterable<FrameEntry>): number[] {
-  return [...entries]
-    .filter((entry) => entry.prompted || entry.edited)
-    .map((entry) => entry.frame)
-    .sort((one, other) => one - other);
+  return { columns, prompted: [...prompted.values()], edited: [...edited.values()] };
 }
 
 /** A few numbers of frames to write on a ruler, evenly spaced. */

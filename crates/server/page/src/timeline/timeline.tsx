@@ -1,18 +1,19 @@
 // The timeline: a lane for each object, and the playhead.
 
 import { useEffect, useRef } from 'preact/hooks';
-import { useSignal } from '@preact/signals';
+import { type ReadonlySignal, useComputed, useSignal } from '@preact/signals';
 
 import type { Masklet } from '../api/types.ts';
+import { useInSight } from '../ui/insight.ts';
 import type { Work } from '../work/work.ts';
-import { OCCLUDED, VISIBLE, frameAt, laneOf, middleOf, ticks, touched } from './lanes.ts';
+import { OCCLUDED, VISIBLE, frameAt, laneOf, middleOf, ticks } from './lanes.ts';
 
 const LANE = 22;
 
 function Lane({ work, masklet, width }: { work: Work; masklet: Masklet; width: number }) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const entries = work.entries.of(masklet.id);
-  const version = work.entries.changed.value;
+  const track = work.entries.of(masklet.id);
+  const version = track.changed.value;
   useEffect(() => {
     const element = canvas.current!;
     const ratio = devicePixelRatio;
@@ -20,7 +21,7 @@ function Lane({ work, masklet, width }: { work: Work; masklet: Masklet; width: n
     element.height = Math.round(LANE * ratio);
     const to = element.getContext('2d')!;
     to.scale(ratio, ratio);
-    const lane = laneOf(entries.values(), work.video.frames, width);
+    const lane = laneOf(track.frames.values(), work.video.frames, width);
     to.fillStyle = `rgb(${masklet.colour.join(' ')})`;
     lane.columns.forEach((known, x) => {
       if (known === VISIBLE) to.fillRect(x, 5, 1, LANE - 10);
@@ -38,9 +39,9 @@ function Lane({ work, masklet, width }: { work: Work; masklet: Masklet; width: n
       to.fillRect(x - 3.5, LANE / 2 - 3.5, 7, 7);
       to.strokeRect(x - 3.5, LANE / 2 - 3.5, 7, 7);
     }
-  }, [entries, version, width, masklet.colour.join(), work]);
-  const seen = [...entries.values()].filter((entry) => entry.area > 0).length;
-  const label = `${masklet.name}: visible on ${seen} of ${work.video.frames} frames, ${touched(entries.values()).length} prompted or edited`;
+  }, [track, version, width, masklet.colour.join(), work]);
+  const seen = track.visible;
+  const label = `${masklet.name}: visible on ${seen} of ${work.video.frames} frames, ${track.touched} prompted or edited`;
   return (
     <canvas
       ref={canvas}
@@ -50,6 +51,22 @@ function Lane({ work, masklet, width }: { work: Work; masklet: Masklet; width: n
       style={{ width: `${width}px`, height: `${LANE}px` }}
     />
   );
+}
+
+function Name({ masklet, chosen, choose }: { masklet: Masklet; chosen: boolean; choose: () => void }) {
+  const button = useInSight<HTMLButtonElement>(chosen);
+  return (
+    <button ref={button} class="plain" aria-pressed={chosen} onClick={choose} title={masklet.name}>
+      <span class="swatch" style={{ background: `rgb(${masklet.colour.join(' ')})` }} />
+      <span class="clip">{masklet.name}</span>
+    </button>
+  );
+}
+
+/** A line at a frame. The lanes are not gone through when it moves. */
+function Marker(props: { name: string; at: ReadonlySignal<number | undefined>; place: (at: number) => number }) {
+  const at = props.at.value;
+  return at === undefined ? null : <div class={props.name} style={{ left: `${props.place(at)}px` }} />;
 }
 
 interface Props {
@@ -69,7 +86,6 @@ export function Timeline({ work, masklets, selected, select }: Props) {
   }, []);
 
   const { player } = work;
-  const frame = player.frame.value;
   const { frames } = work.video;
   const { phase, step } = work.task.value;
   const place = (at: number) => middleOf(at, frames, width.value);
@@ -80,23 +96,14 @@ export function Timeline({ work, masklets, selected, select }: Props) {
     player.pause();
     player.seek(frameAt(event.clientX - element.getBoundingClientRect().left, frames, width.value));
   };
-  const propagation = work.propagation.state.value;
+  const computed = useComputed(() => work.propagation.state.value?.at);
   const marks = ticks(frames, Math.max(2, Math.floor(width.value / 70)));
   return (
     <section class="timeline" aria-label="Timeline">
       <div class="lane-names">
         <div class="corner quiet">{phase === 1 ? `every ${step} frames` : 'frame'}</div>
         {masklets.map((masklet) => (
-          <button
-            key={masklet.id}
-            class="plain"
-            aria-pressed={masklet.id === selected}
-            onClick={() => select(masklet.id)}
-            title={masklet.name}
-          >
-            <span class="swatch" style={{ background: `rgb(${masklet.colour.join(' ')})` }} />
-            <span class="clip">{masklet.name}</span>
-          </button>
+          <Name key={masklet.id} masklet={masklet} chosen={masklet.id === selected} choose={() => select(masklet.id)} />
         ))}
       </div>
       <div class="lanes" ref={track} onPointerDown={seek} onPointerMove={seek}>
@@ -107,7 +114,7 @@ export function Timeline({ work, masklets, selected, select }: Props) {
           aria-label="Frame"
           aria-valuemin={0}
           aria-valuemax={frames - 1}
-          aria-valuenow={frame}
+          aria-valuenow={player.frame}
         >
           {phase === 1 &&
             (width.value / frames) * step >= 4 &&
@@ -123,8 +130,8 @@ export function Timeline({ work, masklets, selected, select }: Props) {
         {masklets.map((masklet) => (
           <Lane key={masklet.id} work={work} masklet={masklet} width={width.value} />
         ))}
-        {propagation && <div class="computed" style={{ left: `${place(propagation.at)}px` }} />}
-        <div class="playhead" style={{ left: `${place(frame)}px` }} />
+        <Marker name="computed" at={computed} place={place} />
+        <Marker name="playhead" at={player.frame} place={place} />
       </div>
     </section>
   );

@@ -17,3 +17,9 @@ export function size(bytes: number): string {
   const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
   return `${two.format(bytes / 1000 ** power)} ${units[power]}`;
 }
+
+/** A text of at most so many letters, its end left out if it is longer. */
+export function shortened(text: string, most: number): string {
+  const letters = [...text];
+  return letters.length > most ? `${letters.slice(0, most - 1).join('')}…` : text;
+}

@@ -1,9 +1,17 @@
-// What the user is told, at the lower right; read out by screen readers.
+// What the user is told, read out by screen readers: at the lower right, or in the panel beside the
+// stage, where it covers nothing.
+
+import { signal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
+import { useLayoutEffect } from 'preact/hooks';
 
 import { dismiss, notices, report } from '../state/notices.ts';
 import { Icon } from './icons.tsx';
 
-export function Notices() {
+/** Panels that show it. */
+const panels = signal(0);
+
+function List() {
   return (
     <div class="notices" role="status" aria-live="polite">
       {notices.value.map(({ id, kind, text, offer }) => (
@@ -25,5 +33,25 @@ export function Notices() {
         </div>
       ))}
     </div>
+  );
+}
+
+export function Notices() {
+  return panels.value === 0 ? <List /> : null;
+}
+
+/** The column beside the stage. */
+export function Panel({ children }: { children: ComponentChildren }) {
+  useLayoutEffect(() => {
+    panels.value++;
+    return () => {
+      panels.value--;
+    };
+  }, []);
+  return (
+    <aside class="panel">
+      {children}
+      <List />
+    </aside>
   );
 }

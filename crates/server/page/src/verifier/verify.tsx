@@ -10,32 +10,24 @@ import { Transport } from '../stage/transport.tsx';
 import { View } from '../stage/view.ts';
 import { report, tell } from '../state/notices.ts';
 import { go } from '../state/route.ts';
-import { me } from '../state/session.ts';
 import { Timeline } from '../timeline/timeline.tsx';
 import { Help } from '../ui/help.tsx';
 import { type Shortcut, listenToKeys } from '../ui/keys.ts';
+import { Panel } from '../ui/notices.tsx';
+import { RemarkDialog } from '../ui/remark.tsx';
 import { useSpace } from '../ui/space.ts';
-import { mayClaim, useWork } from '../work/open.ts';
+import { NotHeld, Opened } from '../work/opened.tsx';
 import { tellParting } from '../work/parting.ts';
+import { nearest } from '../work/entries.ts';
 import { Saving } from '../work/saving.tsx';
 import type { Work } from '../work/work.ts';
-import { Remark } from './remark.tsx';
 
 export function Verify({ task }: { task: number }) {
-  const opened = useWork(task, 'verify').value;
-  if (!opened)
-    return (
-      <p class="empty" role="status">
-        Opening task {task} …
-      </p>
-    );
-  if ('error' in opened)
-    return (
-      <p class="empty" role="alert">
-        {opened.error}
-      </p>
-    );
-  return <Player work={opened.work} />;
+  return (
+    <Opened task={task} to="verify">
+      {(work) => <Player work={work} />}
+    </Opened>
+  );
 }
 
 const waits = (object: Masklet) => object.state === 'submitted';
@@ -64,10 +56,8 @@ function Player({ work }: { work: Work }) {
     work.hidden.value = new Set(hidden.map(({ id }) => id));
   });
   useEffect(() => {
-    const first = [...work.entries.of(chosen.peek() ?? -1).values()]
-      .filter(({ area }) => area > 0)
-      .map(({ frame }) => frame);
-    work.player.seek(first.length > 0 ? Math.min(...first) : 0);
+    const tracks = chosen.peek() === null ? [] : [work.entries.of(chosen.peek()!)];
+    work.player.seek(nearest(tracks, -1, 1, ({ area }) => area > 0) ?? 0);
     work.player.play();
   }, [work, chosen.value]);
 
@@ -114,7 +104,6 @@ function Player({ work }: { work: Work }) {
   );
   useEffect(() => listenToKeys(() => shortcuts), [shortcuts]);
 
-  const holder = work.task.value.lease;
   return (
     <div
       class="editor verifier"
@@ -122,7 +111,7 @@ function Player({ work }: { work: Work }) {
       onKeyDownCapture={() => work.clock.touch()}
     >
       <Stage work={work} view={view} panning={panning} label={`Video ${work.video.name}`} />
-      <aside class="panel">
+      <Panel>
         <section aria-label="Task" class="stack tight">
           <div>
             <h1 class="clip" title={work.video.name}>
@@ -133,25 +122,14 @@ function Player({ work }: { work: Work }) {
             </p>
           </div>
           {object.value && (
-            <p class="row">
+            <p class="judged">
               <span class="swatch" style={{ background: `rgb(${object.value.colour.join(' ')})` }} />
               <strong>{object.value.name}</strong>
               <span class="tag">{object.value.state}</span>
             </p>
           )}
           {object.value?.remark && <p class="remark">Earlier remark: {object.value.remark}</p>}
-          {!work.held.value && (
-            <div class="banner" role="status">
-              {holder && holder.user !== me.value?.id ? (
-                <p>{holder.user_name} holds this task: it can be looked at.</p>
-              ) : (
-                <>
-                  <p>You do not hold this task: it can be looked at.</p>
-                  {mayClaim(work, 'verify') && <button onClick={() => void work.claim()}>Claim it</button>}
-                </>
-              )}
-            </div>
-          )}
+          {!work.held.value && <NotHeld work={work} to="verify" />}
         </section>
         <section class="verdicts" aria-label="Verdict">
           <button class="good" disabled={!able} onClick={() => void judge('satisfactory')}>
@@ -181,7 +159,7 @@ function Player({ work }: { work: Work }) {
             <button onClick={() => go({ view: 'queue' })}>Queue</button>
           </div>
         </section>
-      </aside>
+      </Panel>
       <div class="below">
         <Transport player={work.player}>
           <Saving work={work} />
@@ -189,10 +167,16 @@ function Player({ work }: { work: Work }) {
         <Timeline work={work} masklets={masklets} selected={chosen.value} select={(id) => (chosen.value = id)} />
       </div>
       {remarking.value && (
-        <Remark
-          name={object.value?.name ?? ''}
+        <RemarkDialog
+          title={`Unsatisfactory: ${object.value?.name ?? ''}`}
+          label="What is to be repaired?"
+          action="Send back"
+          required
           close={() => (remarking.value = false)}
-          say={(remark) => void judge('unsatisfactory', remark)}
+          send={(remark) => {
+            remarking.value = false;
+            void judge('unsatisfactory', remark);
+          }}
         />
       )}
       {helping.value && <Help shortcuts={shortcuts} close={() => (helping.value = false)} />}

@@ -64,9 +64,9 @@ export function History({ scope }: { scope: string | undefined }) {
             {events.map((event) => (
               <tr key={event.id}>
                 <td class="number">{event.id}</td>
-                <td>{time(event.at)}</td>
+                <td class="whole">{time(event.at)}</td>
                 <td>{event.user_name}</td>
-                <td>
+                <td class="whole">
                   <a href={address({ view: 'history', scope: event.scope })}>{event.scope}</a>
                 </td>
                 <td>

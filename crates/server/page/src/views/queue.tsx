@@ -49,7 +49,9 @@ function Row({ task, reopen }: { task: Task; reopen: () => void }) {
           mine ? (
             <span class="tag good">you</span>
           ) : (
-            <span class="tag warn">{lease.user_name}</span>
+            <span class="tag warn" title={lease.user_name}>
+              {lease.user_name}
+            </span>
           )
         ) : (
           <span class="quiet">free</span>

@@ -5,20 +5,18 @@ import { useSignal } from '@preact/signals';
 import { tasks } from '../api/calls.ts';
 import type { Task } from '../api/types.ts';
 import { report, tell } from '../state/notices.ts';
-import { Dialog } from '../ui/dialog.tsx';
+import { RemarkDialog } from '../ui/remark.tsx';
 
 export function Reopen({ task, close }: { task: Task; close: () => void }) {
   const chosen = useSignal<ReadonlySet<number>>(new Set(task.masklets.map(({ id }) => id)));
-  const remark = useSignal('');
   const toggle = (id: number) => {
     const next = new Set(chosen.peek());
     if (!next.delete(id)) next.add(id);
     chosen.value = next;
   };
-  const send = async (event: Event) => {
-    event.preventDefault();
+  const send = async (remark: string) => {
     try {
-      await tasks.reopen(task.id, task.revision, [...chosen.peek()], remark.peek().trim());
+      await tasks.reopen(task.id, task.revision, [...chosen.peek()], remark);
       tell(`Task ${task.id} is to be annotated again.`);
       close();
     } catch (error) {
@@ -26,27 +24,20 @@ export function Reopen({ task, close }: { task: Task; close: () => void }) {
     }
   };
   return (
-    <Dialog title={`Reopen task ${task.id}`} close={close}>
-      <form onSubmit={(event) => void send(event)}>
-        {task.masklets.map(({ id, name, state }) => (
-          <label key={id} class="inline">
-            <input type="checkbox" checked={chosen.value.has(id)} onChange={() => toggle(id)} />
-            {name} <span class="quiet">{state}</span>
-          </label>
-        ))}
-        <label>
-          Remark
-          <textarea rows={2} value={remark.value} onInput={(event) => (remark.value = event.currentTarget.value)} />
+    <RemarkDialog
+      title={`Reopen task ${task.id}`}
+      label="Remark"
+      action="Send back to annotation"
+      able={chosen.value.size > 0}
+      close={close}
+      send={(remark) => void send(remark)}
+    >
+      {task.masklets.map(({ id, name, state }) => (
+        <label key={id} class="inline">
+          <input type="checkbox" checked={chosen.value.has(id)} onChange={() => toggle(id)} />
+          {name} <span class="quiet">{state}</span>
         </label>
-        <div class="row">
-          <button class="primary" type="submit" disabled={chosen.value.size === 0}>
-            Send back to annotation
-          </button>
-          <button type="button" onClick={close}>
-            Cancel
-          </button>
-        </div>
-      </form>
-    </Dialog>
+      ))}
+    </RemarkDialog>
   );
 }

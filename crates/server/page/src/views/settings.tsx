@@ -4,12 +4,12 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 
 import { type UserAt, settings as calls, users as userCalls } from '../api/calls.ts';
-import type { Phase, Role, Settings } from '../api/types.ts';
-import { PHASES } from '../editor/shortcuts.ts';
+import type { Role, Settings } from '../api/types.ts';
 import { useLoaded } from '../state/loaded.ts';
 import { report, tell } from '../state/notices.ts';
 import { logOut, me, owns, session, settings } from '../state/session.ts';
 import { Dialog } from '../ui/dialog.tsx';
+import { PhaseChoice } from '../ui/phases.tsx';
 
 const ROLES: readonly Role[] = ['annotator', 'verifier', 'owner'];
 
@@ -52,16 +52,7 @@ function Project() {
           Name
           <input required value={value.name} onInput={(event) => set({ name: event.currentTarget.value })} />
         </label>
-        <label>
-          Phase of new tasks
-          <select value={value.phase} onChange={(event) => set({ phase: Number(event.currentTarget.value) as Phase })}>
-            {([1, 2, 3] as const).map((phase) => (
-              <option key={phase} value={phase}>
-                {PHASES[phase]}
-              </option>
-            ))}
-          </select>
-        </label>
+        <PhaseChoice label="Phase of new tasks" value={value.phase} choose={(phase) => set({ phase })} />
         {number('Frames a second to annotate in phase 1', 'annotation_rate')}
         {number('Seconds that a task is held without being worked on', 'lease_seconds')}
         {number('Percent of videos held out from training', 'held_out_percent')}

@@ -4,11 +4,18 @@ export class Lru<K, V> {
   readonly #items = new Map<K, { value: V; weight: number }>();
   readonly #limit: number;
   readonly #forgotten: (value: V) => void;
+  readonly #needed: (key: K) => boolean;
   #weight = 0;
 
-  constructor(limit: number, forgotten: (value: V) => void = () => undefined) {
+  /** `forgotten` is told of what is gone. What is `needed` is not forgotten, whatever it weighs. */
+  constructor(
+    limit: number,
+    forgotten: (value: V) => void = () => undefined,
+    needed: (key: K) => boolean = () => false,
+  ) {
     this.#limit = limit;
     this.#forgotten = forgotten;
+    this.#needed = needed;
   }
 
   has(key: K): boolean {
@@ -29,7 +36,7 @@ export class Lru<K, V> {
     this.#weight += weight;
     for (const oldest of this.#items.keys()) {
       if (this.#weight <= this.#limit || oldest === key) break;
-      this.delete(oldest);
+      if (!this.#needed(oldest)) this.delete(oldest);
     }
   }
 

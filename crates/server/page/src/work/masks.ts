@@ -1,7 +1,7 @@
 // The masks of a task: fetched in stretches of frames, tinted beside the page, kept while there is
 // room. A mask is known by its version, so that one that was changed is fetched again.
 
-import { signal } from '@preact/signals';
+import { batch, signal } from '@preact/signals';
 
 import { masks as calls } from '../api/calls.ts';
 import { report } from '../state/notices.ts';
@@ -10,12 +10,16 @@ import { type Overlay, overlayOf } from '../masks/pool.ts';
 import type { Rle } from '../masks/rle.ts';
 import { type Entries, versionOf } from './entries.ts';
 import { Lru } from './lru.ts';
+import { isNeeded, keyOf } from './pictures.ts';
 
 /** Frames that are fetched at once. */
 const STRETCH = 32;
 /** Characters of encodings, and bytes of pictures, that are kept. */
 const ENCODED_ROOM = 64 << 20;
 const PICTURE_ROOM = 160 << 20;
+
+/** What each of them takes besides, about: there can be very many small ones. */
+const APIECE = 512;
 
 interface Known {
   version: string;
@@ -29,9 +33,14 @@ export class Masks {
   readonly #entries: Entries;
   readonly #last: number;
   readonly #known = new Lru<string, Known>(ENCODED_ROOM);
-  readonly #pictures = new Lru<string, Overlay>(PICTURE_ROOM, (overlay) => overlay?.picture.close());
+  readonly #pictures = new Lru<string, Overlay>(
+    PICTURE_ROOM,
+    (overlay) => overlay?.picture.close(),
+    (key) => isNeeded(key, this.#shown, this.#entries),
+  );
   readonly #fetching = new Set<number>();
   readonly #tinting = new Map<string, Promise<void>>();
+  #shown = 0;
 
   constructor(task: number, entries: Entries, frames: number) {
     this.#task = task;
@@ -53,12 +62,13 @@ export class Masks {
   }
 
   put(masklet: number, frame: number, version: string, rle: Rle): void {
-    this.#known.set(`${masklet}:${frame}`, { version, rle }, rle.counts.length);
+    this.#known.set(`${masklet}:${frame}`, { version, rle }, rle.counts.length + APIECE);
     this.changed.value++;
   }
 
   /** Fetches what is missing on the frames around one. */
   want(frame: number): void {
+    this.#shown = frame;
     const near = [frame, frame + STRETCH / 2, frame - STRETCH / 2];
     for (const stretch of new Set(near.map((at) => Math.floor(at / STRETCH)))) void this.#wantStretch(stretch);
   }
@@ -67,7 +77,7 @@ export class Masks {
   overlay(masklet: number, frame: number, colour: Colour): Overlay | undefined {
     const entry = this.#entries.get(masklet, frame);
     if (!entry || entry.area === 0) return null;
-    const key = `${masklet}:${frame}:${versionOf(entry)}:${colour.join()}`;
+    const key = keyOf(masklet, entry, colour);
     if (this.#pictures.has(key)) return this.#pictures.get(key);
     const rle = this.get(masklet, frame);
     if (rle && !this.#tinting.has(key)) this.#tinting.set(key, this.#tint(key, rle, colour));
@@ -101,12 +111,12 @@ export class Masks {
   async #tint(key: string, rle: Rle, colour: Colour): Promise<void> {
     try {
       const overlay = await overlayOf(rle, colour);
-      this.#pictures.set(key, overlay, overlay ? overlay.picture.width * overlay.picture.height * 4 : 1);
+      this.#pictures.set(key, overlay, APIECE + (overlay ? overlay.picture.width * overlay.picture.height * 4 : 0));
       this.changed.value++;
     } catch (error) {
       report(error);
       // It is not tried again and again.
-      this.#pictures.set(key, null);
+      this.#pictures.set(key, null, APIECE);
     }
     this.#tinting.delete(key);
   }
@@ -130,11 +140,13 @@ export class Masks {
       }
     }
     const { masks } = await calls.range(this.#task, from, to);
-    for (const { masklet, frame, mask } of masks) {
-      const version = before.get(`${masklet}:${frame}`);
-      const entry = this.#entries.get(masklet, frame);
-      // What was changed meanwhile is not what came.
-      if (version && entry && versionOf(entry) === version) this.put(masklet, frame, version, mask);
-    }
+    batch(() => {
+      for (const { masklet, frame, mask } of masks) {
+        const version = before.get(`${masklet}:${frame}`);
+        const entry = this.#entries.get(masklet, frame);
+        // What was changed meanwhile is not what came.
+        if (version && entry && versionOf(entry) === version) this.put(masklet, frame, version, mask);
+      }
+    });
   }
 }

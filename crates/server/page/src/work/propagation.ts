@@ -1,11 +1,11 @@
 // Tracking, as it happens: masks are shown as they are computed, and are on the disk when `saved`.
 
-import { signal } from '@preact/signals';
+import { batch, signal } from '@preact/signals';
 
 import { listen, onReturn, post } from '../api/live.ts';
-import type { Direction, Event, Message } from '../api/types.ts';
+import type { Direction, Message } from '../api/types.ts';
 import { report, tell } from '../state/notices.ts';
-import { me } from '../state/session.ts';
+import { isTouched, versionOf } from './entries.ts';
 import type { Work } from './work.ts';
 
 interface Running {
@@ -21,6 +21,8 @@ interface Running {
   state: 'running' | 'pausing' | 'paused' | 'ending';
 }
 
+type Found = Extract<Message, { type: 'frame' }>;
+
 let runs = 0;
 
 export class Propagation {
@@ -29,7 +31,8 @@ export class Propagation {
   readonly follow = signal(true);
   readonly #work: Work;
   readonly #ends: (() => void)[];
-  #saved: number[] = [];
+  /** What was found and is not on the disk yet, by frame. */
+  readonly #unsaved = new Map<number, Found['masks']>();
   #starting = false;
 
   constructor(work: Work) {
@@ -56,7 +59,6 @@ export class Propagation {
       this.#starting = false;
       const sent = post({ ...request, seen: task.peek().revision, ...(until !== undefined && { until }) });
       if (!sent) return tell('The server does not answer: nothing was tracked.', 'bad');
-      this.#saved = [];
       this.state.value = { id, direction, from, until: until ?? end, masklets, at: from, ahead: 0, state: 'running' };
     });
   }
@@ -75,16 +77,6 @@ export class Propagation {
     if (post({ type: 'cancel', id: running.id })) this.state.value = { ...running, state: 'ending' };
   }
 
-  /** Whether all of these events are of the propagation that runs. */
-  made(events: readonly Event[]): boolean {
-    return (
-      this.state.peek() !== null &&
-      events.every(
-        (event) => event.user === me.peek()?.id && event.action.kind === 'annotate' && event.action.edited === 0,
-      )
-    );
-  }
-
   #say(type: string, when: Running['state'], then: Running['state']): void {
     const running = this.state.peek();
     if (running?.state === when && post({ type, id: running.id })) this.state.value = { ...running, state: then };
@@ -98,10 +90,11 @@ export class Propagation {
         this.state.value = { ...running, ahead: message.ahead };
         break;
       case 'frame':
-        this.#show(running, message);
+        this.#found(running, message);
         break;
       case 'saved':
-        this.#saved.push(message.revision);
+        this.#work.takeBack.join(running.id, message.revision);
+        message.frames.forEach((frame) => this.#unsaved.delete(frame));
         this.#work.accept(message.revision);
         break;
       case 'paused':
@@ -120,21 +113,38 @@ export class Propagation {
     }
   }
 
-  #show(running: Running, message: Extract<Message, { type: 'frame' }>): void {
-    const { entries, masks, player } = this.#work;
-    for (const { masklet, mask, area } of message.masks) {
-      const version = { blob: running.id, line: message.frame };
-      const { prompts = [], prompted = false, edited = false } = entries.get(masklet, message.frame) ?? {};
-      masks.put(masklet, message.frame, `${version.blob}:${version.line}`, mask);
-      entries.put(masklet, { frame: message.frame, mask: version, area, prompts, prompted, edited });
+  /** Shows what was found and is not saved yet, after what is saved was loaded. */
+  showUnsaved(): void {
+    const running = this.state.peek();
+    if (!running) return;
+    batch(() => this.#unsaved.forEach((masks, frame) => this.#show(running.id, frame, masks)));
+  }
+
+  #found(running: Running, { frame, masks }: Found): void {
+    this.#unsaved.set(frame, masks);
+    batch(() => {
+      this.#show(running.id, frame, masks);
+      this.state.value = { ...running, at: frame };
+      if (this.follow.peek()) this.#work.player.seek(frame);
+    });
+  }
+
+  #show(id: string, frame: number, found: Found['masks']): void {
+    const { entries, masks } = this.#work;
+    for (const { masklet, mask, area } of found) {
+      const before = entries.get(masklet, frame);
+      // What somebody touched meanwhile is theirs: the server keeps it too.
+      if (before && isTouched(before)) continue;
+      const version = { blob: id, line: frame };
+      const entry = { frame, mask: version, area, prompts: [], prompted: false, edited: false };
+      masks.put(masklet, frame, versionOf(entry), mask);
+      entries.put(masklet, entry);
     }
-    this.state.value = { ...running, at: message.frame };
-    if (this.follow.peek()) player.seek(message.frame);
   }
 
   #end(): void {
     this.state.value = null;
-    this.#work.takeBack.join(this.#saved);
+    this.#unsaved.clear();
   }
 
   #lost(): void {

@@ -1,43 +1,60 @@
 // Undo and redo. A propagation is saved in several events; it is taken back as one.
 
 import { history } from '../api/calls.ts';
+import type { Event } from '../api/types.ts';
 import { tell } from '../state/notices.ts';
+import { type Back, type Step, nextStep } from './steps.ts';
 import type { Work } from './work.ts';
+
+/** Events that are asked for at first, and then at once where a step is longer. */
+const FEW = 100;
+const MANY = 1000;
 
 export class TakeBack {
   readonly #work: Work;
-  /** The events that belong together with one, by its number. */
-  readonly #groups = new Map<number, readonly number[]>();
+  /** Of which propagation events are, by their numbers. */
+  readonly #propagations = new Map<number, string>();
 
   constructor(work: Work) {
     this.#work = work;
   }
 
-  /** Notes that events belong together. */
-  join(events: readonly number[]): void {
-    if (events.length > 1) events.forEach((event) => this.#groups.set(event, events));
+  /** Notes that an event is what a propagation saved. */
+  join(propagation: string, event: number): void {
+    this.#propagations.set(event, propagation);
   }
 
   undo(): Promise<void> {
-    return this.#run(history.undo);
+    return this.#run('undo');
   }
 
   redo(): Promise<void> {
-    return this.#run(history.redo);
+    return this.#run('redo');
   }
 
-  async #run(take: typeof history.undo): Promise<void> {
+  async #run(way: Back): Promise<void> {
     const { scope, propagation } = this.#work;
     if (propagation.state.peek()) return tell('Something is being tracked: cancel that first (Esc).');
-    const made: number[] = [];
-    let left = 1;
-    while (left-- > 0) {
-      const answer = await this.#work.act((seen) => take(scope, seen));
-      if (!answer) break;
-      if (made.length === 0) left = (this.#groups.get(answer.event)?.length ?? 1) - 1;
-      made.push(answer.revision);
+    // All of it is one change in the line: no other comes between.
+    const taken = await this.#work.act(
+      async (seen) => {
+        const [, ...others] = await this.#step(way);
+        let answer = await history[way](scope, seen);
+        for (const _ of others) answer = await history[way](scope, answer.revision);
+        return answer;
+      },
+      { follows: false },
+    );
+    if (taken) await this.#work.reload();
+  }
+
+  async #step(way: Back): Promise<Step> {
+    const events: Event[] = [];
+    for (let limit = FEW; ; limit = MANY) {
+      const older = await history.list(this.#work.scope, events.at(-1)?.id, limit);
+      events.push(...older);
+      const step = nextStep(events, older.length < limit, way, ({ id }) => this.#propagations.get(id));
+      if (step || older.length < limit) return step ?? [];
     }
-    this.join(made);
-    if (made.length > 0) await this.#work.reload();
   }
 }

@@ -6,19 +6,25 @@ import { type Signal, computed, effect, signal } from '@preact/signals';
 import * as calls from '../api/calls.ts';
 import { Lost, Refused } from '../api/http.ts';
 import { listen, onReturn } from '../api/live.ts';
-import type { Event, Message, Task, Video } from '../api/types.ts';
+import type { Failure, Message, Task, Video } from '../api/types.ts';
 import { report, tell } from '../state/notices.ts';
 import { leaseSeconds, me } from '../state/session.ts';
 import { WorkClock } from './clock.ts';
 import { Entries } from './entries.ts';
+import { follow } from './follow.ts';
 import { Frames } from './frames.ts';
 import { Masks } from './masks.ts';
 import { Player } from './player.ts';
 import { Propagation } from './propagation.ts';
 import { TakeBack } from './takeback.ts';
 
-/** How often a change is based on a newer revision of one's own propagation. */
-const REBASES = 20;
+interface Answer {
+  revision: number;
+  task?: Task | null;
+}
+
+/** Sends a change that is based on the revision `seen`. */
+type Send<T extends Answer> = (seen: number) => Promise<T>;
 
 export class Work {
   readonly task: Signal<Task>;
@@ -91,13 +97,12 @@ export class Work {
 
   /**
    * Makes a change when those before it are through. What it brought; or nothing if it was not
-   * made, which the user is told.
+   * made, which the user is told. It `follows` what is tracked meanwhile, unless it means the
+   * state that was seen.
    */
-  async act<T extends { revision: number; task?: Task | null }>(
-    send: (seen: number) => Promise<T>,
-  ): Promise<T | undefined> {
+  async act<T extends Answer>(send: Send<T>, { follows = true } = {}): Promise<T | undefined> {
     this.saving.value++;
-    const turn = this.#line.then(() => this.#attempt(send));
+    const turn = this.#line.then(() => this.#attempt(send, follows));
     this.#line = turn.catch(() => undefined);
     try {
       return await turn;
@@ -121,9 +126,14 @@ export class Work {
   /** Takes the newest state from the server. */
   async reload(): Promise<void> {
     const id = this.task.peek().id;
-    const [task, all] = await Promise.all([calls.tasks.get(id), calls.masks.entries(id)]);
-    this.accept(task.revision, task);
-    this.entries.replace(all.masklets);
+    for (;;) {
+      const [task, all] = await Promise.all([calls.tasks.get(id), calls.masks.entries(id)]);
+      this.accept(task.revision, task);
+      // What was saved while they were on their way is not among them.
+      if (all.revision < this.task.peek().revision) continue;
+      this.entries.replace(all.masklets);
+      return this.propagation.showUnsaved();
+    }
   }
 
   /** Notes a revision that one's own change brought. */
@@ -144,19 +154,22 @@ export class Work {
     }
   }
 
-  async #attempt<T extends { revision: number; task?: Task | null }>(send: (seen: number) => Promise<T>): Promise<T> {
-    for (let rebase = 0; ; rebase++) {
-      try {
-        const answer = await send(this.task.peek().revision);
-        this.accept(answer.revision, answer.task);
-        return answer;
-      } catch (error) {
-        if (!(error instanceof Refused) || error.failure.code !== 'stale') throw error;
-        const { since = [], current = 0 } = error.failure;
-        if (!this.propagation.made(since) || rebase >= REBASES) throw stale(error, since);
-        this.accept(current);
-      }
-    }
+  async #attempt<T extends Answer>(send: Send<T>, follows: boolean): Promise<T> {
+    const answer = await follow(send, {
+      follows,
+      revision: () => this.task.peek().revision,
+      refresh: (failure) => this.#refresh(failure),
+      user: me.peek(),
+    });
+    this.accept(answer.revision, answer.task);
+    return answer;
+  }
+
+  /** Takes what was tracked since. */
+  async #refresh({ current = 0, task }: Failure): Promise<void> {
+    // What this page's propagation finds is shown before it is saved; what another one's found is not.
+    if (this.propagation.state.peek()) this.accept(current, task);
+    else await this.reload();
   }
 
   #ready(frame: number): boolean {
@@ -200,17 +213,4 @@ export class Work {
     if (this.saving.peek() > 0 || this.propagation.state.peek() !== null) return;
     if (this.#newest > this.task.peek().revision) void this.reload().catch(report);
   }
-}
-
-function stale(error: Refused, since: readonly Event[]): Error {
-  const others = [...new Set(since.map((event) => event.user_name))].filter((name) => name !== me.peek()?.name);
-  if (error.repeated && others.length === 0) {
-    return new Error(
-      'The connection was lost while this was saved. The newest state is shown: repeat what is not there.',
-    );
-  }
-  const who = others.length ? others.join(', ') : 'another window of yours';
-  return new Error(
-    `This was not saved, because the task was changed by ${who}. The newest state is shown: repeat it if it still fits.`,
-  );
 }

@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 
 import type { Task } from '../../src/api/types.ts';
 import { Server } from './server.ts';
-import { Visitor, closeBrowser } from './visitor.ts';
+import { SCREEN, Visitor, closeBrowser } from './visitor.ts';
 
 let server: Server;
 let ada: Visitor;
@@ -80,6 +80,12 @@ function nameless(): string[] {
     .map((element) => element.outerHTML.slice(0, 100));
 }
 
+/** Whether somebody who presses on the middle of it presses it. */
+function isOnTop(element: Element): boolean {
+  const { left, top, width, height } = element.getBoundingClientRect();
+  return element.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+}
+
 for (const [name, hash, ready] of [
   ['queue', '#/queue', 'Queue'],
   ['videos', '#/videos', 'Videos'],
@@ -103,6 +109,32 @@ for (const [name, hash, ready] of [
     assert.deepEqual(await ada.page.evaluate(nameless), []);
   });
 }
+
+test('with many objects, what is selected and tracking are in sight, and what is told covers neither', async () => {
+  const { task } = await server.ask<{ task: Task }>('POST', '/api/tasks', { video: 1 });
+  await ada.open(task.id);
+  for (let object = 0; object < 12; object++) await ada.keys('n');
+  await ada.saved();
+  // There is nothing of this object to track: the server says so.
+  await ada.keys('f');
+  await ada.page.locator('.notice').first().waitFor();
+  for (const size of [SCREEN, { width: 1366, height: 768 }]) {
+    await ada.page.setViewportSize(size);
+    for (const key of ['1', '9']) {
+      await ada.keys(key);
+      const { name } = (await ada.task(task.id)).masklets[Number(key) - 1]!;
+      const chosen = ada.page.locator('[aria-pressed="true"]', { hasText: new RegExp(`^${name}$`) });
+      const usable = [
+        ...(await chosen.all()),
+        ada.page.getByRole('button', { name: 'Forwards' }),
+        ada.page.getByRole('slider', { name: 'Frame' }),
+      ];
+      assert.equal(usable.length, 4, 'in the list and beside its lane');
+      for (const one of usable) assert.equal(await one.evaluate(isOnTop), true, `${name}: ${await one.innerText()}`);
+    }
+  }
+  await ada.page.setViewportSize(SCREEN);
+});
 
 test('the focus goes through the editor in the order of the page, and is seen', async () => {
   await ada.page.goto(`${server.origin}/#/annotate/1`);

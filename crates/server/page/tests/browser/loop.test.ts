@@ -207,12 +207,12 @@ test('a task that is done is reopened by the owner', async () => {
 test('who has no token is asked for one, and who logs out is forgotten', async () => {
   await ada.view('Settings');
   await ada.page.getByRole('button', { name: 'Log out' }).click();
-  await ada.page.getByLabel('Token').fill('somebody-elses-token');
+  await ada.page.getByLabel('Token', { exact: true }).fill('somebody-elses-token');
   await ada.page.getByRole('button', { name: 'Log in' }).click();
   await ada.page.locator('.notice.bad').waitFor();
   await ada.shot('login');
   await ada.page.reload();
-  await ada.page.getByLabel('Token').fill(server.token);
+  await ada.page.getByLabel('Token', { exact: true }).fill(server.token);
   await ada.page.getByRole('button', { name: 'Log in' }).click();
   await ada.page.getByRole('navigation', { name: 'Views' }).waitFor();
   await ada.page.getByText('Connected', { exact: true }).waitFor();

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import type { Event } from '../../src/api/types.ts';
-import { decimal, size } from '../../src/ui/format.ts';
+import { decimal, shortened, size } from '../../src/ui/format.ts';
 import { describe } from '../../src/views/actions.ts';
 
 const said = (action: Event['action'], way: Event['way'] = 'do') =>
-  describe({ id: 1, at: 0, user: 1, user_name: 'Ada', scope: 'task 1', way, stands: true, action });
+  describe({ id: 1, at: 0, user: 1, user_name: 'Ada', scope: 'task 1', way, reverts: null, stands: true, action });
 
 test('events are told in words', () => {
   const annotate = { kind: 'annotate', masklets: [3], frames: 1, clicks: 2, milliseconds: 9, phase: 3 };
@@ -26,4 +26,10 @@ test('small numbers keep their digits', () => {
 
 test('sizes have the unit that makes them short', () => {
   assert.deepEqual([0, 999, 1000, 1_234_567, 4_294_967_296].map(size), ['0 B', '999 B', '1 KB', '1.23 MB', '4.29 GB']);
+});
+
+test('long names are shortened', () => {
+  assert.equal(shortened('satisfactory', 12), 'satisfactory');
+  assert.equal(shortened('Wilhelmina Feather', 12), 'Wilhelmina …');
+  assert.equal(shortened('🦊🦊🦊', 2), '🦊…');
 });

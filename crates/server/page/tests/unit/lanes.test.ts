@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import type { FrameEntry } from '../../src/api/types.ts';
-import { columnsOf, frameAt, laneOf, middleOf, ticks, touched } from '../../src/timeline/lanes.ts';
+import { columnsOf, frameAt, laneOf, middleOf, ticks } from '../../src/timeline/lanes.ts';
 
 function entry(frame: number, area: number, more: Partial<FrameEntry> = {}): FrameEntry {
   return { frame, area, mask: { blob: 'b', line: 0 }, prompts: [], prompted: false, edited: false, ...more };
@@ -24,7 +24,18 @@ test('prompted and edited frames are marked in their middle', () => {
   const lane = laneOf([click, drawn], 4, 40);
   assert.deepEqual(lane.prompted, [15]);
   assert.deepEqual(lane.edited, [25]);
-  assert.deepEqual(touched([drawn, entry(0, 1), click]), [1, 2]);
+});
+
+test('very many frames make no more marks than there is room for', () => {
+  const click = { prompts: [{ kind: 'click', x: 1, y: 1, positive: true }], prompted: true, edited: true } as const;
+  const entries = Array.from({ length: 5000 }, (_, frame) =>
+    entry(frame, 1, { ...click, prompts: [...click.prompts] }),
+  );
+  const lane = laneOf(entries, 5000, 640);
+  assert.equal(lane.prompted.length, 80);
+  assert.equal(lane.edited.length, 80);
+  assert.ok(lane.columns.every((known) => known === 2));
+  assert.equal(laneOf(entries.slice(0, 80), 80, 640).edited.length, 80, 'none is left out where there is room');
 });
 
 test('a place on the lane is the frame that is drawn there', () => {

@@ -3,6 +3,26 @@ import { test } from 'node:test';
 
 import { Lru } from '../../src/work/lru.ts';
 
+test('what is needed is not forgotten, whatever it weighs', () => {
+  const needed = new Set([1, 2]);
+  const lru = new Lru<number, string>(
+    3,
+    () => undefined,
+    (key) => needed.has(key),
+  );
+  for (const key of [1, 2, 3, 4]) lru.set(key, `v${key}`, 2);
+  assert.deepEqual(
+    [1, 2, 3, 4].map((key) => lru.has(key)),
+    [true, true, false, true],
+  );
+  needed.clear();
+  lru.set(5, 'v5', 2);
+  assert.deepEqual(
+    [1, 2, 4, 5].map((key) => lru.has(key)),
+    [false, false, false, true],
+  );
+});
+
 test('what was used the longest ago is forgotten first', () => {
   const gone: string[] = [];
   const lru = new Lru<number, string>(3, (value) => gone.push(value));
