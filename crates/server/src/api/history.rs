@@ -148,26 +148,11 @@ fn scope_of(project: &Project, event: EventId) -> Result<Scope> {
 
 /// Refuses a change of a scope that was seen at another revision than the newest.
 pub(super) fn expect(project: &Project, scope: Scope, seen: EventId) -> Result<()> {
-    let current = project.revision(scope)?;
-    if current == seen {
-        return Ok(());
-    }
-    let query = HistoryQuery {
-        scope: Some(scope),
-        limit: Some(MOST_EVENTS),
-        ..HistoryQuery::default()
-    };
-    let mut since = project.history(&query)?;
-    since.retain(|event| event.id > seen);
-    since.reverse();
-    let error = ApiError::from(EngineError::Stale {
-        scope,
-        seen,
-        current,
-        since,
-    });
-    Err(match task_of(scope) {
-        Some(task) => error.with_task(project, task),
-        None => error,
+    project.check_revision(scope, seen).map_err(|error| {
+        let error = ApiError::from(error);
+        match task_of(scope) {
+            Some(task) => error.with_task(project, task),
+            None => error,
+        }
     })
 }
