@@ -71,8 +71,11 @@ pub enum Action {
         name: String,
         /// How many frames it has.
         frames: u32,
+        /// How many masklets of a data set came with it.
+        #[serde(default)]
+        masklets: usize,
     },
-    /// Masklets of a data set were taken in.
+    /// Masklets of a data set were taken in, of a video that was there.
     ImportMasklets {
         /// The video's name.
         video: String,
