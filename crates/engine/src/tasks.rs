@@ -550,10 +550,11 @@ impl Project {
         })
     }
 
-    /// Removes an object with its masks.
+    /// Removes an object with its masks. Objects of the same task are not compared with it any more.
     ///
     /// # Errors
-    /// As [`add_masklet`](Self::add_masklet), and [`EngineError::Unknown`].
+    /// As [`add_masklet`](Self::add_masklet), and [`EngineError::Unknown`]; [`EngineError::Refused`]
+    /// if an object of another task is compared with it.
     pub fn remove_masklet(
         &self,
         user: UserId,
@@ -563,7 +564,9 @@ impl Project {
     ) -> Result<Done<()>> {
         self.change(user, |change| {
             let known = to_annotate(change, task, seen, "remove objects")?;
-            must_be_open(known.masklet(masklet)?)?;
+            let gone = known.masklet(masklet)?;
+            must_be_open(gone)?;
+            refuse_if_compared(change, gone)?;
             change.execute("DELETE FROM frames WHERE masklet = ?1", [masklet])?;
             change.execute(
                 "UPDATE masklets SET reference = NULL WHERE reference = ?1",
@@ -739,6 +742,20 @@ pub struct Judgement {
     /// How long looking at it took.
     #[serde(default)]
     pub milliseconds: u64,
+}
+
+/// Refuses to remove what objects of other tasks are compared with: those tasks would be changed
+/// without a revision of their own.
+fn refuse_if_compared(change: &Change<'_>, gone: &Masklet) -> Result<()> {
+    let compared = masklets_where(change, "reference = ?1", gone.id.0)?;
+    match compared.iter().find(|other| other.task != gone.task) {
+        None => Ok(()),
+        Some(other) => Err(EngineError::Refused(format!(
+            "{gone} is not removed: {other} of task {} is compared with it; remove that one first, \
+             or reject this one in verification",
+            other.task
+        ))),
+    }
 }
 
 fn open_masklet(task: TaskId, video: VideoId, new: &NewMasklet) -> MaskletRow<'_> {
