@@ -271,7 +271,10 @@ impl Project {
         found: &Found,
         model: &ModelFacts,
     ) -> Result<Done<Vec<(TaskId, MaskletId)>>> {
-        // A file for each masklet: its player reads one.
+        self.rehearse(user, |change| {
+            change.author()?.must_own("add automatic masklets")
+        })?;
+        // Each masklet has files of its own: its player reads no others.
         let places = found.masklets.iter().map(|masklet| {
             self.masks()
                 .write(masklet.frames.iter().map(|frame| &frame.mask))

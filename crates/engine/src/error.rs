@@ -163,8 +163,10 @@ pub enum EngineError {
         seen: EventId,
         /// The newest revision.
         current: EventId,
-        /// What happened in between, the oldest first.
+        /// What happened in between, the oldest first: the newest 1,000 events.
         since: Vec<Event>,
+        /// How many events there are in between.
+        since_count: u64,
     },
     /// An action that does not fit the state of what it is applied to.
     #[error("{what} is {state}, and {needed}")]
@@ -192,7 +194,7 @@ pub enum EngineError {
         /// What depends on it, and what to do.
         why: String,
     },
-    /// An export, import or training round that cannot be made as asked, and why.
+    /// An export, import, removal or training round that cannot be made as asked, and why.
     #[error("{0}")]
     Refused(String),
 }

@@ -3,6 +3,7 @@
 //! A frame `n` is the picture `%05d` of `n` in every format: the file that the project has where the
 //! video is a folder of pictures, else a JPEG.
 
+mod names;
 mod pictures;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use crate::frames::{self, FrameEntry};
 use crate::ids::words;
 use crate::tasks::{self, MaskletState};
 use crate::{EngineError, Kind, Masklet, Project, Result, Video};
+use names::Names;
 use pictures::Pictures;
 
 words! {
@@ -64,7 +66,8 @@ pub struct ExportOptions {
     pub part: Part,
     /// Only these videos, by name; all of the part if empty.
     pub videos: Vec<String>,
-    /// SA-V: one in so many frames is annotated; by default 4, as in the data set.
+    /// SA-V's validation and test videos: one in so many frames is annotated; by default 4, as in the
+    /// data set. Training videos have no other step: their files do not say which frames they are of.
     pub sav_step: u32,
 }
 
@@ -91,7 +94,7 @@ pub struct ExportReport {
 /// What was written of a video.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ExportedVideo {
-    /// Its name.
+    /// Its name in the data set.
     pub name: String,
     /// Its masklets.
     pub masklets: usize,
@@ -133,8 +136,19 @@ impl Project {
                 "1 or more is accepted",
             ));
         }
+        if options.format == Format::Sav && options.sav_step != ANNOTATED_EVERY as u32 {
+            return Err(EngineError::bad_value(
+                "the step",
+                options.sav_step,
+                format!(
+                    "sav takes {ANNOTATED_EVERY} only, for its files do not say which frames they \
+                     are of: leave the step out, or choose sav-val or sav-test"
+                ),
+            ));
+        }
         let videos = self.chosen_videos(options)?;
         let layout = Layout::create(folder, options)?;
+        let mut names = Names::new(options.format);
         let mut report = ExportReport::default();
         for video in &videos {
             let mut masklets = self.exported(video, &options.states)?;
@@ -142,7 +156,8 @@ impl Project {
                 continue;
             }
             let renumbered = renumber(&mut masklets, options.format);
-            let mut of_video = layout.write_video(self, video, &masklets)?;
+            let mut of_video =
+                layout.write_video(self, video, names.give(&video.name), &masklets)?;
             of_video.renumbered = renumbered;
             report.videos.push(of_video);
             written(&video.name);
@@ -161,9 +176,7 @@ impl Project {
     /// Whether a video is held out from training. It depends on its pixels alone, so a video stays
     /// where it is while others come and go, and also after it was imported anew.
     pub fn is_held_out(video: &Video, percent: u8) -> bool {
-        // The file is named by its contents' hash; the extension says nothing of the pixels.
-        let contents = video.file.split('.').next().unwrap_or_default();
-        let hash = Sha256::digest(contents.as_bytes());
+        let hash = Sha256::digest(video.contents().as_bytes());
         let number = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
         number % 100 < u32::from(percent)
     }
@@ -314,10 +327,10 @@ impl<'a> Layout<'a> {
         &self,
         project: &Project,
         video: &Video,
+        name: String,
         masklets: &[Exported],
     ) -> Result<ExportedVideo> {
         let all: Vec<&Exported> = masklets.iter().collect();
-        let name = file_name(&video.name);
         let mut overlapping_frames = 0;
         match self.options.format {
             Format::Sav => self.write_sav(project, video, &name, &all)?,
@@ -385,14 +398,14 @@ impl<'a> Layout<'a> {
             })?;
         }
         let from = project.video_path(video);
-        match from.is_dir() {
-            true => Pictures::of(project, video)?.write(&self.file(name)?),
-            false => {
-                let extension = from.extension().unwrap_or_default().to_string_lossy();
-                let to = self.file(&format!("{name}.{extension}"))?;
+        // The data set's videos are MP4; readers look for that or for pictures.
+        match pictures::is_mp4(&from)? {
+            true => {
+                let to = self.file(&format!("{name}.mp4"))?;
                 fs::copy(&from, &to).map_err(EngineError::file("write", &to))?;
                 Ok(())
             }
+            false => Pictures::of(project, video)?.write(&self.file(name)?),
         }
     }
 
@@ -476,31 +489,5 @@ fn facts(video: &Video, name: &str) -> VideoFacts {
         dimensions: video.dimensions(),
         frame_count: Some(video.frames as usize),
         frame_rate: Some(video.frames_per_second()),
-    }
-}
-
-/// A video's name as that of a file: nothing in it means a folder, on any system, or hides it.
-fn file_name(name: &str) -> String {
-    let harmless = |character: char| match character {
-        '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' => '_',
-        character => character,
-    };
-    let name: String = name.trim().chars().map(harmless).collect();
-    match name.strip_prefix('.') {
-        Some(rest) => format!("_{rest}"),
-        None => name,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_videos_are_no_paths() {
-        assert_eq!(file_name("cats and dogs"), "cats and dogs");
-        assert_eq!(file_name("../../etc/passwd"), "_._.._etc_passwd");
-        assert_eq!(file_name("C:\\x"), "C__x");
-        assert!(!file_name("..").starts_with('.'));
     }
 }

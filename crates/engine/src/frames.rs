@@ -337,12 +337,19 @@ impl Project {
         updates: &[MaskUpdate],
         model: Option<&ModelFacts>,
     ) -> Result<Done<()>> {
+        let checked = |change: &Change<'_>| {
+            let known = tasks::to_annotate(change, task, seen, "annotate")?;
+            check_updates(change, &known, updates)?;
+            Ok(known)
+        };
+        // Who may not annotate leaves nothing on the disk.
+        self.rehearse(user, checked)?;
         let places = self
             .masks()
             .write(updates.iter().map(|update| &update.mask))?;
         self.change(user, |change| {
-            let known = tasks::to_annotate(change, task, seen, "annotate")?;
-            check_updates(change, &known, updates)?;
+            // It may have changed meanwhile.
+            let known = checked(change)?;
             write(change, updates, &places)?;
             let action = action_of(updates, known.phase);
             if let (Some(model), Action::Annotate { masklets, .. }) = (model, &action) {

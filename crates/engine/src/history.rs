@@ -71,8 +71,11 @@ pub enum Action {
         name: String,
         /// How many frames it has.
         frames: u32,
+        /// How many masklets of a data set came with it.
+        #[serde(default)]
+        masklets: usize,
     },
-    /// Masklets of a data set were taken in.
+    /// Masklets of a data set were taken in, of a video that was there.
     ImportMasklets {
         /// The video's name.
         video: String,
@@ -278,16 +281,33 @@ pub(crate) fn revision(connection: &Connection, scope: Scope) -> Result<EventId>
     )?)
 }
 
-/// The events of a scope after one of them, the oldest first.
-pub(crate) fn events_after(
-    connection: &Connection,
-    scope: Scope,
-    after: EventId,
-) -> Result<Vec<Event>> {
-    let query = format!("{EVENTS} WHERE e.scope = ?1 AND e.id > ?2 ORDER BY e.id");
+/// Events that are told to who saw an old revision, at most: one that is very old is followed by any
+/// number of them.
+const MOST_SINCE: u32 = 1000;
+
+/// Refuses what was seen of a scope at another revision than the newest.
+pub(crate) fn expect(connection: &Connection, scope: Scope, seen: EventId) -> Result<()> {
+    let current = revision(connection, scope)?;
+    if current == seen {
+        return Ok(());
+    }
+    let since_count = connection.query_row(
+        "SELECT count(*) FROM events WHERE scope = ?1 AND id > ?2",
+        (scope, seen),
+        |row| row.get::<_, i64>(0),
+    )?;
+    let query = format!("{EVENTS} WHERE e.scope = ?1 AND e.id > ?2 ORDER BY e.id DESC LIMIT ?3");
     let mut statement = connection.prepare(&query)?;
-    let events = statement.query_map((scope, after), Event::of)?;
-    Ok(events.collect::<rusqlite::Result<_>>()?)
+    let newest = statement.query_map((scope, seen, MOST_SINCE), Event::of)?;
+    let mut since: Vec<Event> = newest.collect::<rusqlite::Result<_>>()?;
+    since.reverse();
+    Err(EngineError::Stale {
+        scope,
+        seen,
+        current,
+        since,
+        since_count: since_count as u64,
+    })
 }
 
 /// Which events are asked for.
@@ -573,4 +593,45 @@ fn write_row(connection: &Connection, item: &str, json: &str) -> Result<()> {
     );
     connection.execute(&statement, params_from_iter(values))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_far_behind_is_told_the_newest_events_and_how_many_there_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Project::create(folder.path(), "Lab", "Olga").unwrap();
+        let (owner, scope) = (project.owner().unwrap().id, Scope::Project);
+        let seen = project.revision(scope).unwrap();
+        let action = Action::UseModel {
+            name: "lite".to_owned(),
+        };
+        // As so many changes would, in one transaction.
+        let made = project.change_unrecorded(|now| {
+            for at in 0..i64::from(MOST_SINCE) + 5 {
+                let event = begin_event(now, at, owner, Way::Do)?;
+                end_event(now, event, scope, &action)?;
+            }
+            Ok(())
+        });
+        made.unwrap();
+        let check = |seen| project.read(|now| expect(now, scope, seen));
+        match check(seen).unwrap_err() {
+            EngineError::Stale {
+                current,
+                since,
+                since_count,
+                ..
+            } => {
+                assert_eq!((since.len(), since_count), (1000, 1005));
+                assert_eq!(since.last().unwrap().id, current);
+                assert!(since.is_sorted_by_key(|event| event.id));
+            }
+            error => panic!("{error}"),
+        }
+        let current = project.revision(scope).unwrap();
+        check(current).unwrap();
+    }
 }

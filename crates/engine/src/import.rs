@@ -9,11 +9,13 @@ use serde::Serialize;
 
 use crate::frames::{self, MaskUpdate};
 use crate::history::Action;
+use crate::masks::MaskPlace;
+use crate::project::Change;
 use crate::settings;
 use crate::tasks::{self, MaskletRow, MaskletState, NewMasklet, TaskState};
 use crate::{
-    Done, EngineError, Kind, MaskletId, Project, Result, Scope, UserId, VideoId, VideoImport,
-    videos,
+    Done, EngineError, Kind, MaskletId, Project, Result, Scope, UserId, Video, VideoId,
+    VideoImport, videos,
 };
 
 pub use sources::DatasetVideos;
@@ -107,18 +109,21 @@ impl Project {
         match DatasetVideos::open(path)? {
             None => {
                 let video = VideoImport::of(path)?;
-                let taken = self.import_with_masklets(user, &video, &[], arrival);
-                report.note(path.display().to_string(), taken)?;
+                let taken = self.import_with_masklets(user, &video, &[], arrival, &mut |_| ());
+                report.note(path.display().to_string(), taken, 0)?;
                 imported(&video.name);
             }
             Some(videos) => {
                 for name in videos.names().to_vec() {
+                    let mut count = 0;
                     let taken = videos
                         .read(&name)
                         .and_then(|DatasetVideo { video, masklets }| {
-                            self.import_with_masklets(user, &video, &masklets, arrival)
+                            count = masklets.len();
+                            let decoded = &mut |_| ();
+                            self.import_with_masklets(user, &video, &masklets, arrival, decoded)
                         });
-                    report.note(name.clone(), taken)?;
+                    report.note(name.clone(), taken, count)?;
                     imported(&name);
                 }
             }
@@ -126,31 +131,34 @@ impl Project {
         Ok(report)
     }
 
-    fn import_with_masklets(
+    /// Takes in a video with its masklets as one event: whatever happens, it is not there without
+    /// them.
+    pub(crate) fn import_with_masklets(
         &self,
         user: UserId,
         video: &VideoImport,
         masklets: &[DatasetMasklet],
         arrival: Arrival,
-    ) -> Result<ImportedVideo> {
-        let id = self.import_video(user, video, &mut |_| ())?.value;
-        if !masklets.is_empty() {
-            // A video whose masklets do not fit it is no use without them.
-            if let Err(error) = self.import_masklets(user, id, masklets, arrival) {
-                self.remove_video(user, id)?;
-                return Err(error);
+        decoded: &mut dyn FnMut(u32),
+    ) -> Result<Done<Video>> {
+        let copied = self.copy_video(user, video, decoded)?;
+        let places = self.write_masks(masklets)?;
+        self.change(user, |change| {
+            let known = videos::insert(change, video, &copied)?;
+            if !masklets.is_empty() {
+                insert(change, &known, masklets, &places, arrival)?;
             }
-        }
-        let video = self.video(id)?;
-        Ok(ImportedVideo {
-            id,
-            name: video.name,
-            frames: video.frames,
-            masklets: masklets.len(),
+            let scope = Scope::Video(known.id);
+            let action = Action::ImportVideo {
+                name: known.name.clone(),
+                frames: known.frames,
+                masklets: masklets.len(),
+            };
+            Ok((known, scope, action))
         })
     }
 
-    /// Takes in the masklets of a video as one task.
+    /// Takes in the masklets of a video that is there as one task.
     ///
     /// # Errors
     /// [`EngineError::BadValue`] if a mask does not fit the video; [`EngineError::Refused`] if two
@@ -162,50 +170,13 @@ impl Project {
         masklets: &[DatasetMasklet],
         arrival: Arrival,
     ) -> Result<Done<Vec<MaskletId>>> {
-        let all = || masklets.iter().flat_map(|masklet| &masklet.frames);
-        let places = self.masks().write(all().map(|frame| &frame.mask))?;
+        const ACTION: &str = "import masklets";
+        self.rehearse(user, |change| change.author()?.must_own(ACTION))?;
+        let places = self.write_masks(masklets)?;
         self.change(user, |change| {
-            change.author()?.must_own("import masklets")?;
+            change.author()?.must_own(ACTION)?;
             let known = videos::read(change, video)?;
-            let settings = settings::read(change)?;
-            let (task_state, state) = match arrival {
-                Arrival::Satisfactory => (TaskState::Done, MaskletState::Satisfactory),
-                Arrival::Verify => (TaskState::Verify, MaskletState::Submitted),
-                Arrival::Annotate => (TaskState::Annotate, MaskletState::Open),
-            };
-            let step = known.annotation_step(settings.annotation_rate);
-            let task = tasks::insert_task(change, video, settings.phase, step, task_state)?;
-            let mut ids = Vec::new();
-            let mut places = places.as_slice();
-            for masklet in masklets {
-                let new = NewMasklet::default();
-                let id = tasks::insert_masklet(
-                    change,
-                    &MaskletRow {
-                        task,
-                        video,
-                        number: Some(masklet.number),
-                        kind: masklet.kind,
-                        new: &new,
-                        state,
-                        model: None,
-                        edited_before: masklet.edited_frames,
-                    },
-                );
-                let id = id.map_err(|error| same_number(error, masklet))?;
-                let updates: Vec<MaskUpdate> = masklet
-                    .frames
-                    .iter()
-                    .map(|frame| frame.update(id))
-                    .collect();
-                for update in &updates {
-                    update.check_fits(&known)?;
-                }
-                let (own, others) = places.split_at(updates.len());
-                frames::write(change, &updates, own)?;
-                places = others;
-                ids.push(id);
-            }
+            let ids = insert(change, &known, masklets, &places, arrival)?;
             let action = Action::ImportMasklets {
                 video: known.name,
                 masklets: ids.len(),
@@ -213,6 +184,62 @@ impl Project {
             Ok((ids, Scope::Video(video), action))
         })
     }
+
+    /// Each masklet has files of its own: its player reads no others.
+    fn write_masks(&self, masklets: &[DatasetMasklet]) -> Result<Vec<Vec<MaskPlace>>> {
+        let of = |masklet: &DatasetMasklet| {
+            self.masks()
+                .write(masklet.frames.iter().map(|frame| &frame.mask))
+        };
+        masklets.iter().map(of).collect()
+    }
+}
+
+/// Writes masklets whose masks are in the project's files already, at `places`, as one task.
+fn insert(
+    change: &Change<'_>,
+    video: &Video,
+    masklets: &[DatasetMasklet],
+    places: &[Vec<MaskPlace>],
+    arrival: Arrival,
+) -> Result<Vec<MaskletId>> {
+    let settings = settings::read(change)?;
+    let (task_state, state) = match arrival {
+        Arrival::Satisfactory => (TaskState::Done, MaskletState::Satisfactory),
+        Arrival::Verify => (TaskState::Verify, MaskletState::Submitted),
+        Arrival::Annotate => (TaskState::Annotate, MaskletState::Open),
+    };
+    let step = video.annotation_step(settings.annotation_rate);
+    let task = tasks::insert_task(change, video.id, settings.phase, step, task_state)?;
+    let new = NewMasklet::default();
+    let mut ids = Vec::new();
+    for (masklet, places) in masklets.iter().zip(places) {
+        let id = tasks::insert_masklet(
+            change,
+            &MaskletRow {
+                task,
+                video: video.id,
+                number: Some(masklet.number),
+                kind: masklet.kind,
+                new: &new,
+                state,
+                model: None,
+                edited_before: masklet.edited_frames,
+            },
+        );
+        let id = id.map_err(|error| same_number(error, masklet))?;
+        let updates: Vec<MaskUpdate> = masklet
+            .frames
+            .iter()
+            .map(|frame| frame.update(id))
+            .collect();
+        for update in &updates {
+            update.check_fits(video)?;
+        }
+        frames::write(change, &updates, places)?;
+        ids.push(id);
+    }
+    Ok(ids)
 }
 
 impl DatasetFrame {
@@ -227,9 +254,14 @@ impl DatasetFrame {
 
 impl ImportReport {
     /// Notes a video; what is wrong with the project and not with the video ends the import.
-    fn note(&mut self, name: String, taken: Result<ImportedVideo>) -> Result<()> {
-        match taken {
-            Ok(video) => self.videos.push(video),
+    fn note(&mut self, name: String, taken: Result<Done<Video>>, masklets: usize) -> Result<()> {
+        match taken.map(|done| done.value) {
+            Ok(video) => self.videos.push(ImportedVideo {
+                id: video.id,
+                name: video.name,
+                frames: video.frames,
+                masklets,
+            }),
             Err(
                 error @ (EngineError::RefusedVideo { .. }
                 | EngineError::Media(_)

@@ -1,4 +1,4 @@
-//! Files of masks: what an action made, a run-length encoding on each line.
+//! Files of masks: what an action made, a run-length encoding on each line, 32 lines at most.
 //!
 //! ```json
 //! {"size":[480,854],"counts":"…"}
@@ -27,6 +27,9 @@ pub struct MaskPlace {
     pub line: u32,
 }
 
+/// Masks that share a file. Who reads one of them reads and checks the whole file.
+const MASKS_A_FILE: usize = 32;
+
 /// The folder of the files.
 #[derive(Debug)]
 pub(crate) struct MaskStore {
@@ -38,21 +41,28 @@ impl MaskStore {
         Self { folder }
     }
 
-    /// Writes masks into one file and returns where they are, in their order. When it returns they
-    /// are on the disk.
+    /// Writes masks into files of [`MASKS_A_FILE`] and returns where they are, in their order. When
+    /// it returns they are on the disk.
     pub(crate) fn write<'a>(
         &self,
         masks: impl IntoIterator<Item = &'a Rle>,
     ) -> Result<Vec<MaskPlace>> {
+        let mut masks = masks.into_iter().peekable();
+        let mut places = Vec::new();
+        while masks.peek().is_some() {
+            places.extend(self.write_file(masks.by_ref().take(MASKS_A_FILE))?);
+        }
+        Ok(places)
+    }
+
+    /// Writes masks into one file.
+    fn write_file<'a>(&self, masks: impl Iterator<Item = &'a Rle>) -> Result<Vec<MaskPlace>> {
         let mut text = Vec::new();
         let mut count = 0;
         for mask in masks {
             serde_json::to_writer(&mut text, mask).expect("a mask is plain data");
             text.push(b'\n');
             count += 1;
-        }
-        if count == 0 {
-            return Ok(Vec::new());
         }
         let blob = hex(&Sha256::digest(&text));
         let path = self.path(&blob);
@@ -154,6 +164,20 @@ mod tests {
         let reversed: Vec<MaskPlace> = places.iter().rev().cloned().collect();
         assert_eq!(store.read(&reversed).unwrap()[0], masks[2]);
         assert!(store.write(&[]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_long_masklet_is_in_several_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = MaskStore::new(folder.path().to_owned());
+        let masks: Vec<Rle> = (0..70).map(|at| rle(at % 9)).collect();
+        let places = store.write(&masks).unwrap();
+        let lines: Vec<u32> = places.iter().map(|place| place.line).collect();
+        let expected: Vec<u32> = (0..32).chain(0..32).chain(0..6).collect();
+        assert_eq!(lines, expected);
+        assert_ne!(places[31].blob, places[32].blob);
+        assert_eq!(store.read(&places).unwrap(), masks);
+        assert_eq!(store.read(&places[40..41]).unwrap(), masks[40..41]);
     }
 
     #[test]

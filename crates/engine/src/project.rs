@@ -312,16 +312,7 @@ impl Change<'_> {
     /// Refuses a change to what was seen at another revision than the newest; without one, none is
     /// refused.
     pub(crate) fn expect(&self, scope: Scope, seen: Option<EventId>) -> Result<()> {
-        let Some(seen) = seen else { return Ok(()) };
-        match history::revision(self, scope)? {
-            current if current == seen => Ok(()),
-            current => Err(EngineError::Stale {
-                scope,
-                seen,
-                current,
-                since: history::events_after(self, scope, seen)?,
-            }),
-        }
+        seen.map_or(Ok(()), |seen| history::expect(self, scope, seen))
     }
 }
 

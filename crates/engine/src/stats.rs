@@ -3,7 +3,8 @@
 //! *Annotated frames* are those at the task's annotation rate that have a mask, and all that
 //! somebody prompted or edited: in phases 2 and 3 every frame has a mask, and time per frame is
 //! compared with phase 1, where only those at the rate do. Time is what was reported with actions,
-//! those undone included: it was spent.
+//! those undone included: it was spent. In the table of phases, that of removed masklets does not
+//! count, nor do their frames.
 
 mod alignment;
 mod phases;

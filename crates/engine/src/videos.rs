@@ -11,9 +11,13 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::history::Action;
+use crate::import::Arrival;
 use crate::project::{Change, hex};
 use crate::settings::{self, check_name};
-use crate::{Done, EngineError, Project, Result, Scope, Settings, UserId, VideoId};
+use crate::{Done, EngineError, Project, Result, Scope, UserId, VideoId, users};
+
+/// What only an owner does here.
+const IMPORT: &str = "import videos";
 
 /// A video of the project.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -52,6 +56,11 @@ impl Video {
             .rate
             .and_then(|(top, bottom)| FrameRate::new(top, bottom));
         known.map_or(sav::FRAME_RATE, FrameRate::per_second)
+    }
+
+    /// The SHA-256 of its contents, in hexadecimal.
+    pub(crate) fn contents(&self) -> &str {
+        contents_of(&self.file)
     }
 
     /// Seconds from its beginning to its end.
@@ -144,8 +153,14 @@ impl VideoImport {
     }
 }
 
+/// What the name of a video's file says of its contents: all but the extension, which says nothing of
+/// the pixels.
+fn contents_of(file: &str) -> &str {
+    file.split('.').next().unwrap_or_default()
+}
+
 /// A copy that is in the project's folder and not yet in its database.
-struct Copied {
+pub(crate) struct Copied {
     file: String,
     bytes: u64,
     dimensions: (u32, u32),
@@ -166,25 +181,24 @@ impl Project {
         import: &VideoImport,
         decoded: &mut dyn FnMut(u32),
     ) -> Result<Done<VideoId>> {
-        let settings = self.read(|now| {
-            crate::users::active(now, user)?.must_own("import videos")?;
-            settings::read(now)
-        })?;
-        let copied = self.copy_video(import, &settings, decoded)?;
-        self.change(user, |change| {
-            change.author()?.must_own("import videos")?;
-            let id = insert(change, import, &copied)?;
-            let Video { name, frames, .. } = read(change, id)?;
-            Ok((id, Scope::Video(id), Action::ImportVideo { name, frames }))
+        let done = self.import_with_masklets(user, import, &[], Arrival::default(), decoded)?;
+        Ok(Done {
+            value: done.value.id,
+            revision: done.revision,
         })
     }
 
-    fn copy_video(
+    /// Copies what an owner takes in, and decodes every frame once.
+    pub(crate) fn copy_video(
         &self,
+        user: UserId,
         import: &VideoImport,
-        settings: &Settings,
         decoded: &mut dyn FnMut(u32),
     ) -> Result<Copied> {
+        let settings = self.read(|now| {
+            users::active(now, user)?.must_own(IMPORT)?;
+            settings::read(now)
+        })?;
         let folder = self.videos_folder();
         let refused = |why: String| EngineError::RefusedVideo {
             name: import.name.clone(),
@@ -221,12 +235,8 @@ impl Project {
             None => hash,
         };
         let target = folder.join(&file);
-        if let Some(known) = self.read(|now| Ok(all(now)?.into_iter().find(|v| v.file == file)))? {
-            return Err(refused(format!(
-                "it is in the project already, as {:?}",
-                known.name
-            )));
-        }
+        // Before it is decoded, which takes long.
+        self.read(|now| refuse_known(now, import, &file))?;
         let probe = probe(&inner, settings.max_video_frames, decoded)
             .map_err(|why| refused(why.to_string()))?;
         // An earlier import may have been killed after this step.
@@ -321,8 +331,27 @@ impl Project {
     }
 }
 
-fn insert(change: &Change<'_>, import: &VideoImport, copied: &Copied) -> Result<VideoId> {
+/// Refuses what the project has already, whatever the copy is called.
+fn refuse_known(connection: &Connection, import: &VideoImport, file: &str) -> Result<()> {
+    let all = all(connection)?;
+    match all
+        .iter()
+        .find(|video| video.contents() == contents_of(file))
+    {
+        None => Ok(()),
+        Some(known) => Err(EngineError::RefusedVideo {
+            name: import.name.clone(),
+            why: format!("it is in the project already, as {:?}", known.name),
+        }),
+    }
+}
+
+/// Writes a video of an owner's.
+pub(crate) fn insert(change: &Change<'_>, import: &VideoImport, copied: &Copied) -> Result<Video> {
+    change.author()?.must_own(IMPORT)?;
     check_name("the video's name", &import.name)?;
+    // Somebody else may have taken it in while it was decoded.
+    refuse_known(change, import, &copied.file)?;
     let taken = |name: &str| -> Result<bool> {
         let query = "SELECT EXISTS (SELECT 1 FROM videos WHERE name = ?1)";
         Ok(change.query_row(query, [name], |row| row.get(0))?)
@@ -350,7 +379,7 @@ fn insert(change: &Change<'_>, import: &VideoImport, copied: &Copied) -> Result<
             import.split,
         ],
     )?;
-    Ok(VideoId(change.last_insert_rowid()))
+    read(change, VideoId(change.last_insert_rowid()))
 }
 
 /// Copies at most `most` bytes and one more of a file, and takes them into `hash`; what was copied

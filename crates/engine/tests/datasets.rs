@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use common::{FRAMES, Lab, SIZE, clip, square};
 use masklet_data::export::VideoFacts;
@@ -13,8 +13,11 @@ use masklet_data::record::{FrameRecord, ObjectRecord, RecordWriter, Records};
 use masklet_data::{ReadOptions, sav::SavAnnotations};
 use masklet_engine::export::{ExportOptions, ExportReport, Format, Part};
 use masklet_engine::import::{Arrival, ImportReport};
-use masklet_engine::{EngineError, Kind, MaskletState, Project, TaskQuery, TaskState, VideoImport};
-use masklet_media::{Mask, Rle};
+use masklet_engine::{
+    Action, EngineError, HistoryQuery, Kind, MaskletState, Pixels, Project, Scope, TaskQuery,
+    TaskState, VideoImport,
+};
+use masklet_media::{Mask, RgbImage, Rle};
 
 /// A project without videos.
 fn empty(folder: &Path) -> Project {
@@ -278,6 +281,184 @@ fn a_video_of_sav_is_taken_in_and_written_byte_for_byte() {
         counts,
         [(0, u64::from(SIZE.0 * SIZE.1) - 81), (1, 72), (2, 9)]
     );
+}
+
+#[test]
+fn a_video_is_never_there_without_its_masklets() {
+    let folder = tempfile::tempdir().unwrap();
+    let original = folder.path().join("original");
+    sav_video(&original);
+    let project = empty(&folder.path().join("project"));
+    let owner = project.owner().unwrap().id;
+    let before = project.fingerprint().unwrap();
+    let report = import(&project, &original);
+    let (id, scope) = (report.videos[0].id, Scope::Video(report.videos[0].id));
+    // One event: a process that is killed has made both or neither.
+    let query = HistoryQuery {
+        scope: Some(scope),
+        ..HistoryQuery::default()
+    };
+    let events = project.history(&query).unwrap();
+    let action = Action::ImportVideo {
+        name: "sav_000007".into(),
+        frames: FRAMES,
+        masklets: 4,
+    };
+    assert_eq!((events.len(), &events[0].action), (1, &action));
+    project.undo(owner, scope, None).unwrap();
+    assert!(project.video(id).is_err());
+    assert_eq!(project.fingerprint().unwrap(), before);
+    let again = import(&project, &original);
+    assert_eq!((again.refused.len(), again.videos[0].masklets), (0, 4));
+
+    // Masklets that do not fit the video.
+    let other = folder.path().join("other");
+    sav_video(&other);
+    for frame in 0..FRAMES {
+        let path = other.join(format!("sav_000007/{frame:05}.png"));
+        let picture = RgbImage::filled(16, 16, [1, frame as u8, 3]).unwrap();
+        picture.save_png(path).unwrap();
+    }
+    let before = project.fingerprint().unwrap();
+    let report = import(&project, &other);
+    assert!(
+        report.refused[0].1.contains("the mask's size"),
+        "{:?}",
+        report.refused
+    );
+    assert_eq!(project.fingerprint().unwrap(), before);
+}
+
+/// A video file of the media crate's.
+fn video_file(name: &str) -> PathBuf {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    crates.join("media/tests/fixtures/video").join(name)
+}
+
+/// A project with a video of a name and file, and a masklet on frames 0 and 4 of it.
+fn with_video(folder: &Path, name: &str, file: &Path) -> Project {
+    let project = empty(folder);
+    add_video(&project, name, Pixels::File(file.to_owned()));
+    project
+}
+
+fn add_video(project: &Project, name: &str, pixels: Pixels) {
+    let owner = project.owner().unwrap().id;
+    let import = VideoImport {
+        name: name.to_owned(),
+        pixels,
+        environment: None,
+        split: None,
+    };
+    let id = project.import_video(owner, &import, &mut |_| ());
+    let video = project.video(id.unwrap().value).unwrap();
+    let frames = [0, 4].map(|frame| masklet_engine::import::DatasetFrame {
+        frame,
+        mask: Rle::encode(&Mask::from_fn(video.width, video.height, |x, _| x > frame)),
+        occlusion_score: None,
+        stability_score: None,
+    });
+    let masklet = masklet_engine::import::DatasetMasklet {
+        number: 1,
+        kind: Kind::Manual,
+        edited_frames: 0,
+        frames: frames.to_vec(),
+    };
+    project
+        .import_masklets(owner, video.id, &[masklet], Arrival::Satisfactory)
+        .unwrap();
+}
+
+#[test]
+fn a_video_is_written_to_sav_as_mp4_or_as_pictures_whatever_its_file_was_called() {
+    let folder = tempfile::tempdir().unwrap();
+    // As an upload is stored: without an extension of its own.
+    let upload = folder.path().join("upload");
+    fs::copy(video_file("b_frames.mp4"), &upload).unwrap();
+    // MP4 by its name and not by its contents.
+    let quicktime = folder.path().join("quicktime.mp4");
+    fs::copy(video_file("quicktime.mov"), &quicktime).unwrap();
+    for (place, file, written) in [
+        ("1", &upload, "clip.mp4"),
+        ("2", &quicktime, "clip/00000.jpg"),
+        ("3", &video_file("quicktime.mov"), "clip/00000.jpg"),
+    ] {
+        let at = |name: &str| folder.path().join(place).join(name);
+        let project = with_video(&at("project"), "clip", file);
+        export(&project, &at("out"), Format::Sav);
+        assert!(at("out").join(written).is_file(), "{written}");
+        let again = empty(&at("again"));
+        let report = import(&again, &at("out"));
+        assert_eq!(report.refused, []);
+        let mut masks = all_masks(&again);
+        masks.retain(|_, mask| mask.area() > 0);
+        assert_eq!(masks, all_masks(&project));
+        assert_eq!(
+            again.videos().unwrap()[0].frames,
+            project.videos().unwrap()[0].frames
+        );
+    }
+}
+
+#[test]
+fn the_same_clip_is_known_whatever_its_file_is_called() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = with_video(
+        &folder.path().join("project"),
+        "clip",
+        &video_file("b_frames.mp4"),
+    );
+    for name in ["upload", "other.m4v"] {
+        let path = folder.path().join(name);
+        fs::copy(video_file("b_frames.mp4"), &path).unwrap();
+        let report = import(&project, &path);
+        assert!(
+            report.refused[0].1.contains("already, as \"clip\""),
+            "{:?}",
+            report.refused
+        );
+    }
+    assert_eq!(project.videos().unwrap().len(), 1);
+}
+
+#[test]
+fn sav_is_not_written_with_a_step_that_its_readers_do_not_know() {
+    let lab = annotated();
+    for step in [1, 8] {
+        let export = |format, name: &str| {
+            let options = ExportOptions {
+                sav_step: step,
+                ..ExportOptions::new(format)
+            };
+            lab.project.export(&lab.path(name), &options, &mut |_| ())
+        };
+        let error = export(Format::Sav, "out").unwrap_err();
+        assert!(matches!(error, EngineError::BadValue { .. }), "{error}");
+        assert!(error.to_string().contains("sav-val"), "{error}");
+        assert!(!lab.path("out").exists());
+        export(Format::SavVal, &format!("val-{step}")).unwrap();
+    }
+}
+
+#[test]
+fn videos_whose_names_are_one_as_files_are_all_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = empty(&folder.path().join("project"));
+    let long = "ü".repeat(200);
+    for (seed, name) in ["a:b", "a?b", &long, "annotations"].into_iter().enumerate() {
+        let pictures = clip(&folder.path().join(format!("clips/{seed}")), 5, seed as u8);
+        let pixels = VideoImport::of(&pictures).unwrap().pixels;
+        add_video(&project, name, pixels);
+    }
+    for format in [Format::Sav, Format::Davis, Format::Coco] {
+        let out = folder.path().join(format.name());
+        let report = export(&project, &out, format);
+        assert_eq!(report.videos[0].name, "a_b");
+        assert_eq!(report.videos[1].name, "a_b-2");
+        let again = empty(&folder.path().join(format!("again-{format}")));
+        let report = import(&again, &out);
+        assert_eq!((report.videos.len(), report.refused.len()), (4, 0));
+    }
 }
 
 #[test]

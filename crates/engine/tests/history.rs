@@ -130,12 +130,13 @@ fn a_stale_change_is_refused_and_told_what_happened() {
             seen: told,
             current,
             since,
+            since_count,
         } => {
             assert_eq!(
                 (scope, told, current),
                 (Scope::Task(task), seen, done.revision)
             );
-            assert_eq!(since.len(), 1);
+            assert_eq!((since.len(), since_count), (1, 1));
             assert!(matches!(
                 since[0].action,
                 Action::Annotate {

@@ -82,7 +82,7 @@ fn the_tables_are_those_of_the_paper() {
     let phase1 = &stats.phases[0];
     assert_eq!(
         (phase1.masklets, phase1.frames, phase1.seconds_per_frame),
-        (1, 3, 3.0)
+        (1, 3, Some(3.0))
     );
     assert_eq!(
         (phase1.edited_share, phase1.clicks_per_clicked_frame),
@@ -91,7 +91,7 @@ fn the_tables_are_those_of_the_paper() {
     assert_eq!(phase1.alignment.all.share(), None);
     let phase3 = &stats.phases[2];
     assert_eq!((phase3.masklets, phase3.frames), (1, 3));
-    assert_eq!(phase3.seconds_per_frame, 1.0);
+    assert_eq!(phase3.seconds_per_frame, Some(1.0));
     assert_eq!(phase3.edited_share, 1.0 / 3.0);
     assert_eq!(
         (phase3.clicked_frames, phase3.clicks_per_clicked_frame),
@@ -130,6 +130,67 @@ fn the_tables_are_those_of_the_paper() {
     assert!(csv.contains("contents,all,states.open,1\n"), "{csv}");
     let json = serde_json::to_value(&stats).unwrap();
     assert_eq!(json["phases"][2]["phase"], 3);
+}
+
+#[test]
+fn time_and_frames_are_of_the_phase_in_which_they_were_made() {
+    let lab = Lab::new();
+    let project = &lab.project;
+    let (task, masklets) = lab.task(1);
+    let masklet = masklets[0];
+    let annotate = |frame, milliseconds| {
+        let update = MaskUpdate {
+            milliseconds,
+            ..clicked(masklet, frame, square(5, 5, 10))
+        };
+        project.annotate(lab.ann, task, None, &[update], None)
+    };
+    let per_phase = || {
+        let phases = project.stats().unwrap().phases;
+        phases
+            .into_iter()
+            .map(|of| (of.masklets, of.frames, of.seconds_per_frame))
+            .collect::<Vec<_>>()
+    };
+    project
+        .change_phase(lab.ann, task, None, Phase::PerFrame)
+        .unwrap();
+    for frame in [0, 4, 8] {
+        annotate(frame, 6000).unwrap();
+    }
+    project
+        .change_phase(lab.ann, task, None, Phase::Interactive)
+        .unwrap();
+    let first = (1, 3, Some(6.0));
+    assert_eq!(per_phase(), [first, (0, 0, None), (0, 0, None)]);
+    annotate(11, 2000).unwrap();
+    // Frame 8 is remade, which moves it to the other phase and leaves its time where it was spent.
+    annotate(8, 1000).unwrap();
+    let remade = [(1, 2, Some(9.0)), (0, 0, None), (1, 2, Some(1.5))];
+    assert_eq!(per_phase(), remade);
+    project.undo(lab.ann, Scope::Task(task), None).unwrap();
+    assert_eq!(per_phase(), [first, (0, 0, None), (1, 1, Some(3.0))]);
+    project.redo(lab.ann, Scope::Task(task), None).unwrap();
+    assert_eq!(per_phase(), remade);
+
+    project
+        .remove_masklet(lab.ann, task, None, masklet)
+        .unwrap();
+    let stats = project.stats().unwrap();
+    assert!(
+        stats
+            .phases
+            .iter()
+            .all(|of| (of.seconds, of.seconds_per_frame) == (0.0, None)),
+        "{:?}",
+        stats.phases
+    );
+    assert!(
+        stats.workers[0].annotation_hours > 0.0,
+        "the person worked all the same"
+    );
+    let json = serde_json::to_value(&stats).unwrap();
+    assert!(json["phases"][0]["seconds_per_frame"].is_null());
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 mod common;
 
-use common::{FRAMES, Lab, clicked, square};
+use common::{FRAMES, Lab, SIZE, clicked, square};
 use masklet_engine::{
-    EngineError, Judgement, MaskUpdate, MaskletId, MaskletState, ModelFacts, NewTask, Phase,
-    Project, Role, Scope, TaskId, TaskQuery, TaskState, Verdict,
+    EngineError, Judgement, MaskUpdate, MaskletId, MaskletState, ModelFacts, NewMasklet, NewTask,
+    Phase, Project, Role, Scope, TaskId, TaskQuery, TaskState, Verdict,
 };
+use masklet_media::{Mask, Rle};
 
 fn judgement(masklet: MaskletId, verdict: Verdict) -> Judgement {
     let remark = (verdict == Verdict::Unsatisfactory).then(|| "the tail is missing".to_owned());
@@ -528,4 +529,98 @@ fn a_promoted_model_is_copied_and_used_and_the_choice_is_undone() {
     assert_eq!(project.revision(Scope::Project).unwrap(), revision);
     project.undo(lab.owner, Scope::Project, None).unwrap();
     assert_eq!(project.settings().unwrap().model, None);
+}
+
+#[test]
+fn masks_that_are_refused_leave_nothing_on_the_disk() {
+    let lab = Lab::new();
+    let project = &lab.project;
+    let (task, masklets) = lab.task(1);
+    let seen = project.task(task).unwrap().revision;
+    let bob = project
+        .add_user(lab.owner, "Bob", Role::Annotator)
+        .unwrap()
+        .value;
+    let update = |x| vec![clicked(masklets[0], 0, square(x, 1, 4))];
+    let large = Rle::encode(&Mask::from_fn(SIZE.0 * 2, SIZE.1, |x, _| x > 3));
+    let done = project
+        .annotate(lab.ann, task, Some(seen), &update(0), None)
+        .unwrap();
+    let masks = project.folder().join("masks");
+    let files = || -> usize {
+        let folders = std::fs::read_dir(&masks).unwrap();
+        let inside =
+            folders.map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap().count());
+        inside.sum()
+    };
+    assert_eq!(files(), 1);
+    for (user, revision, updates) in [
+        (lab.vera, None, update(1)),
+        (bob, None, update(2)),
+        (lab.ann, Some(seen), update(3)),
+        (
+            lab.ann,
+            None,
+            vec![clicked(masklets[0], FRAMES, square(4, 1, 4))],
+        ),
+        (lab.ann, None, vec![clicked(masklets[0], 0, large)]),
+        (
+            lab.ann,
+            None,
+            vec![clicked(MaskletId(99), 0, square(5, 1, 4))],
+        ),
+    ] {
+        let refused = project.annotate(user, task, revision, &updates, None);
+        refused.unwrap_err();
+    }
+    assert_eq!(files(), 1);
+    project
+        .annotate(lab.ann, task, Some(done.revision), &update(6), None)
+        .unwrap();
+    assert_eq!(files(), 2);
+}
+
+#[test]
+fn what_another_task_is_compared_with_is_not_removed() {
+    let lab = Lab::new();
+    let project = &lab.project;
+    let (first, masklets) = lab.task(1);
+    let compared = || NewMasklet {
+        reference: Some(masklets[0]),
+        ..NewMasklet::default()
+    };
+    // In the same task, the other one is changed with it, and comes back with it.
+    let beside = project
+        .add_masklet(lab.ann, first, None, &compared())
+        .unwrap()
+        .value;
+    let before = project.fingerprint().unwrap();
+    project
+        .remove_masklet(lab.ann, first, None, masklets[0])
+        .unwrap();
+    assert_eq!(project.masklet(beside).unwrap().reference, None);
+    project.undo(lab.ann, Scope::Task(first), None).unwrap();
+    assert_eq!(project.fingerprint().unwrap(), before);
+
+    let new = NewTask {
+        masklets: vec![compared()],
+        ..NewTask::on(lab.video)
+    };
+    let second = project.create_task(lab.ann, &new).unwrap();
+    let before = project.fingerprint().unwrap();
+    let refused = project.remove_masklet(lab.ann, first, None, masklets[0]);
+    let error = refused.unwrap_err();
+    assert!(matches!(error, EngineError::Refused(_)), "{error}");
+    let named = format!("of task {} is compared", second.value);
+    assert!(error.to_string().contains(&named), "{error}");
+    assert_eq!(project.fingerprint().unwrap(), before);
+    // Without the other one it can be.
+    project.claim(lab.ann, second.value).unwrap();
+    let other = lab.masklets(second.value)[0];
+    project
+        .remove_masklet(lab.ann, second.value, None, other)
+        .unwrap();
+    project
+        .remove_masklet(lab.ann, first, None, masklets[0])
+        .unwrap();
 }

@@ -120,11 +120,13 @@ impl From<EngineError> for ApiError {
                 seen,
                 current,
                 since,
+                since_count,
             } => of(StatusCode::CONFLICT, "stale")
                 .with("scope", scope)
                 .with("seen", seen)
                 .with("current", current)
-                .with("since", since),
+                .with("since", since)
+                .with("since_count", since_count),
             EngineError::WrongState { .. } => Self::wrong_state(message),
             EngineError::NothingLeft { .. } => of(StatusCode::CONFLICT, "nothing-left"),
             EngineError::CannotRevert { .. } => of(StatusCode::CONFLICT, "cannot-revert"),

@@ -86,6 +86,11 @@ fn a_stale_change_is_refused_with_the_newer_state() {
         assert_eq!(refused["current"], newest, "{path}");
         assert_eq!(refused["task"]["revision"], newest, "{path}");
         assert_eq!(refused["since"][0]["action"]["kind"], "annotate", "{path}");
+        assert_eq!(
+            refused["since_count"],
+            refused["since"].as_array().unwrap().len(),
+            "{path}"
+        );
     }
     let scope = format!("task {}", task.id);
     let body = json!({ "scope": scope, "seen": seen });

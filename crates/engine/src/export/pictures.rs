@@ -1,6 +1,7 @@
 //! The pictures of a video as files.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use masklet_media::{Frames, ImageFolder, atomic};
@@ -47,5 +48,19 @@ impl<'a> Pictures<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether something is an MP4 file, by its contents. QuickTime's files, which begin alike, are not.
+pub(super) fn is_mp4(path: &Path) -> Result<bool> {
+    if path.is_dir() {
+        return Ok(false);
+    }
+    let mut beginning = [0; 12];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut beginning));
+    match read {
+        Ok(()) => Ok(&beginning[4..8] == b"ftyp" && &beginning[8..] != b"qt  "),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(EngineError::file("read", path)(error)),
     }
 }

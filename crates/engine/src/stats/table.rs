@@ -68,9 +68,9 @@ impl Stats {
                 of.phase.number(),
                 of.masklets,
                 of.frames,
-                number(of.frames > 0, of.seconds_per_frame),
+                number(of.seconds_per_frame),
                 percent((of.masklets > 0).then_some(of.edited_share)),
-                number(of.clicked_frames > 0, of.clicks_per_clicked_frame),
+                number((of.clicked_frames > 0).then_some(of.clicks_per_clicked_frame)),
                 aligned_percent(&aligned.all),
                 aligned_percent(&aligned.small),
                 aligned_percent(&aligned.medium),
@@ -165,12 +165,8 @@ fn quoted(field: &str) -> String {
     }
 }
 
-fn number(known: bool, value: f64) -> String {
-    if known {
-        format!("{value:.2}")
-    } else {
-        "–".to_owned()
-    }
+fn number(value: Option<f64>) -> String {
+    value.map_or("–".to_owned(), |value| format!("{value:.2}"))
 }
 
 fn percent(share: Option<f64>) -> String {

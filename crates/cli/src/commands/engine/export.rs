@@ -34,7 +34,7 @@ pub(super) struct Args {
     /// Only this video; can be given several times.
     #[arg(long = "video", value_name = "NAME")]
     videos: Vec<String>,
-    /// SA-V: annotate one in this many frames [default: 4].
+    /// sav-val and sav-test: annotate one in this many frames [default: 4].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     sav_step: Option<u32>,
 }
