@@ -262,7 +262,7 @@ pub(crate) fn write(
 }
 
 /// What an update of several frames comes to, for the history.
-fn action_of(updates: &[MaskUpdate], phase: Phase) -> Action {
+fn action_of(updates: &[MaskUpdate], phase: Phase, propagation: Option<EventId>) -> Action {
     let masklets: BTreeSet<MaskletId> = updates.iter().map(|update| update.masklet).collect();
     Action::Annotate {
         masklets: masklets.into_iter().collect(),
@@ -274,6 +274,7 @@ fn action_of(updates: &[MaskUpdate], phase: Phase) -> Action {
             .map(|update| u64::from(update.milliseconds))
             .sum(),
         phase,
+        propagation,
     }
 }
 
@@ -321,8 +322,7 @@ impl Project {
         })
     }
 
-    /// Writes new masks of a task's objects as one action: a click's, or all that a propagation
-    /// made. `model` is the one that had a part in them. The masks are on the disk before the
+    /// Writes new masks of a task's objects as one action: a click's, or a stroke's. `model` is the one that had a part in them. The masks are on the disk before the
     /// database is locked.
     ///
     /// # Errors
@@ -336,6 +336,36 @@ impl Project {
         seen: Option<EventId>,
         updates: &[MaskUpdate],
         model: Option<&ModelFacts>,
+    ) -> Result<Done<()>> {
+        self.write_masks(user, task, seen, updates, model, None)
+    }
+
+    /// Writes what a propagation found as one action of several that belong together. `propagation`
+    /// is the task's revision that it began at.
+    ///
+    /// # Errors
+    /// As [`annotate`](Self::annotate).
+    pub fn save_propagated(
+        &self,
+        user: UserId,
+        task: TaskId,
+        seen: EventId,
+        updates: &[MaskUpdate],
+        model: &ModelFacts,
+        propagation: EventId,
+    ) -> Result<Done<()>> {
+        let seen = Some(seen);
+        self.write_masks(user, task, seen, updates, Some(model), Some(propagation))
+    }
+
+    fn write_masks(
+        &self,
+        user: UserId,
+        task: TaskId,
+        seen: Option<EventId>,
+        updates: &[MaskUpdate],
+        model: Option<&ModelFacts>,
+        propagation: Option<EventId>,
     ) -> Result<Done<()>> {
         let checked = |change: &Change<'_>| {
             let known = tasks::to_annotate(change, task, seen, "annotate")?;
@@ -351,7 +381,7 @@ impl Project {
             // It may have changed meanwhile.
             let known = checked(change)?;
             write(change, updates, &places)?;
-            let action = action_of(updates, known.phase);
+            let action = action_of(updates, known.phase, propagation);
             if let (Some(model), Action::Annotate { masklets, .. }) = (model, &action) {
                 let model = models::known(change, model)?;
                 for masklet in masklets {

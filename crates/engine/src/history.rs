@@ -141,6 +141,10 @@ pub enum Action {
         milliseconds: u64,
         /// In which phase.
         phase: Phase,
+        /// The propagation that it is a part of, if it is: the task's revision that it began at,
+        /// which no other one begins at.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        propagation: Option<EventId>,
     },
     /// The masks of some frames were removed.
     Erase {

@@ -60,6 +60,16 @@ fn masks_come_as_they_are_computed_and_are_what_is_stored() {
         .collect();
     assert_eq!(saved, (1..u64::from(FRAMES)).collect());
     assert_eq!(done["revision"], owner.revision(&task));
+    // Its actions belong together, and to nothing else.
+    let history = owner.get(&format!("/api/history?scope=task%20{}", task.id));
+    let history = history.as_array().unwrap().iter();
+    let tracked: Vec<&Value> = history
+        .filter(|event| event["action"]["kind"] == "annotate" && event["action"]["edited"] == 0)
+        .collect();
+    assert!(!tracked.is_empty());
+    for event in tracked {
+        assert_eq!(event["action"]["propagation"], message["seen"], "{event}");
+    }
     // Everybody hears of the task: before the end, or after it.
     if of_kind(&heard, "task").is_empty() {
         live.until("task");

@@ -131,6 +131,8 @@ export interface Failure {
   message: string;
   current?: number;
   since?: Event[];
+  /** How many there are; `since` has the newest of them. */
+  since_count?: number;
   task?: Task;
 }
 
@@ -166,7 +168,8 @@ export interface Stats {
     masklets: number;
     frames: number;
     seconds: number;
-    seconds_per_frame: number;
+    /** Nothing without frames. */
+    seconds_per_frame: number | null;
     edited_share: number;
     clicks_per_clicked_frame: number;
     alignment: Record<'all' | 'small' | 'medium' | 'large', Aligned>;

@@ -18,7 +18,7 @@ export function describe({ action, way }: Event): string {
     case 'use-model':
       return `uses the model ${said.name}`;
     case 'import-video':
-      return `imported ${said.name} (${plural(said.frames, 'frame')})`;
+      return `imported ${said.name} (${plural(said.frames, 'frame')}${said.masklets ? `, ${plural(said.masklets, 'masklet')}` : ''})`;
     case 'import-masklets':
       return `imported ${plural(said.masklets, 'masklet')} of ${said.video}`;
     case 'remove-video':

@@ -56,7 +56,7 @@ function Phases({ phases }: { phases: Stats['phases'] }) {
               <td>{phase}</td>
               <td class="number">{count(row.masklets)}</td>
               <td class="number">{count(row.frames)}</td>
-              <td class="number">{decimal(row.seconds_per_frame)}</td>
+              <td class="number">{row.seconds_per_frame === null ? '–' : decimal(row.seconds_per_frame)}</td>
               <td class="number">{share(row.edited_share)}</td>
               <td class="number">{decimal(row.clicks_per_clicked_frame)}</td>
               <td class="number">
@@ -147,8 +147,8 @@ export function Dashboard() {
               title="Seconds a frame, by phase"
               bars={found.phases.map((row) => ({
                 name: `phase ${row.phase}`,
-                value: row.seconds_per_frame,
-                text: decimal(row.seconds_per_frame),
+                value: row.seconds_per_frame ?? 0,
+                text: row.seconds_per_frame === null ? '–' : decimal(row.seconds_per_frame),
               }))}
             />
             <Bars

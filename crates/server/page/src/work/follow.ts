@@ -33,7 +33,9 @@ export async function follow<T>(send: (seen: number) => Promise<T>, base: Base):
     } catch (error) {
       if (!isStale(error)) throw error;
       const since = error.failure.since ?? [];
-      const tracked = since.length > 0 && onlyTracked(since, base.user?.id);
+      // Where so much has come that it is not all told, who knows what is among it.
+      const all = since.length > 0 && since.length === error.failure.since_count;
+      const tracked = all && onlyTracked(since, base.user?.id);
       if (!base.follows || !tracked || tries === TRIES) throw conflict(error, since, base.user?.name);
       await base.refresh(error.failure);
     }

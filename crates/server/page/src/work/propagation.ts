@@ -93,7 +93,6 @@ export class Propagation {
         this.#found(running, message);
         break;
       case 'saved':
-        this.#work.takeBack.join(running.id, message.revision);
         message.frames.forEach((frame) => this.#unsaved.delete(frame));
         this.#work.accept(message.revision);
         break;

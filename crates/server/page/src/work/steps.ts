@@ -9,16 +9,10 @@ export type Back = 'undo' | 'redo';
 export type Step = readonly number[];
 
 /**
- * The next step, by a task's events, the newest first. `groupOf` says what an action is a part of.
- * Nothing if it depends on events that are older than these, of which there are more unless they are
+ * The next step, by a task's events, the newest first. Nothing if it depends on events that are older than these, of which there are more unless they are
  * `all`.
  */
-export function nextStep(
-  events: readonly Event[],
-  all: boolean,
-  way: Back,
-  groupOf: (event: Event) => string | undefined,
-): Step | undefined {
+export function nextStep(events: readonly Event[], all: boolean, way: Back): Step | undefined {
   const known = new Map(events.map((event) => [event.id, { ...event }]));
   const reverted = (event: Event) => (event.reverts === null ? undefined : known.get(event.reverts));
   const actionOf = (event: Event): Event | undefined => {
@@ -27,7 +21,7 @@ export function nextStep(
     return at;
   };
   const step: number[] = [];
-  let group: string | undefined;
+  let group: unknown;
   // What a step changes is older than it: the events are gone through once.
   for (const event of known.values()) {
     // What was done after an undo cannot be redone over.
@@ -35,7 +29,7 @@ export function nextStep(
     if (!event.stands || (event.way === 'undo') !== (way === 'redo')) continue;
     const action = actionOf(event);
     if (!action) return undefined;
-    const its = groupOf(action);
+    const its = action.action.propagation;
     if (step.length > 0 && its !== group) return step;
     step.push(event.id);
     if (its === undefined) return step;

@@ -12,16 +12,9 @@ const MANY = 1000;
 
 export class TakeBack {
   readonly #work: Work;
-  /** Of which propagation events are, by their numbers. */
-  readonly #propagations = new Map<number, string>();
 
   constructor(work: Work) {
     this.#work = work;
-  }
-
-  /** Notes that an event is what a propagation saved. */
-  join(propagation: string, event: number): void {
-    this.#propagations.set(event, propagation);
   }
 
   undo(): Promise<void> {
@@ -53,7 +46,7 @@ export class TakeBack {
     for (let limit = FEW; ; limit = MANY) {
       const older = await history.list(this.#work.scope, events.at(-1)?.id, limit);
       events.push(...older);
-      const step = nextStep(events, older.length < limit, way, ({ id }) => this.#propagations.get(id));
+      const step = nextStep(events, older.length < limit, way);
       if (step || older.length < limit) return step ?? [];
     }
   }

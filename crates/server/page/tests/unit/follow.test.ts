@@ -32,7 +32,11 @@ class Task {
       const current = this.events.at(-1)?.id ?? 10;
       if (seen === current) return ++this.taken;
       const since = this.events.filter(({ id }) => id > seen);
-      throw new Refused(409, { code: 'stale', message: 'stale', current, since }, this.repeated);
+      throw new Refused(
+        409,
+        { code: 'stale', message: 'stale', current, since, since_count: since.length },
+        this.repeated,
+      );
     };
     return follow(send, {
       follows,
@@ -100,11 +104,26 @@ test('a change that may have been made before the connection was lost is not mad
 
 test('other refusals are told as they are, after following too', async () => {
   const lost = new Refused(409, { code: 'not-held', message: 'you do not hold task 1' }, false);
-  const stale = new Refused(409, { code: 'stale', message: 'stale', current: 11, since: [event(11)] }, false);
+  const stale = new Refused(
+    409,
+    { code: 'stale', message: 'stale', current: 11, since: [event(11)], since_count: 1 },
+    false,
+  );
   const answers = [stale, lost];
   const base = { follows: true, revision: () => 10, refresh: async () => undefined, user: ada };
   await assert.rejects(
     follow(() => Promise.reject(answers.shift()!), base),
     (error) => error === lost,
   );
+});
+
+test('a change is not made again over so much that not all of it was told', async () => {
+  const stale = new Refused(
+    409,
+    { code: 'stale', message: 'stale', current: 11, since: [event(11)], since_count: 1200 },
+    false,
+  );
+  const send = () => Promise.reject(stale);
+  const base = { revision: () => 1, follows: true, refresh: () => Promise.resolve(), user: { id: 1, name: 'Ada' } };
+  await assert.rejects(follow(send, base), /was not saved/);
 });

@@ -24,9 +24,8 @@ impl Propagation {
             if updates.is_empty() {
                 return Ok(());
             }
-            let seen = Some(self.revision);
-            let facts = Some(&sessions.facts);
-            match project.annotate(user, id, seen, &updates, facts) {
+            let (seen, began) = (self.revision, self.order.seen);
+            match project.save_propagated(user, id, seen, &updates, &sessions.facts, began) {
                 Ok(done) => {
                     self.revision = done.revision;
                     break;
