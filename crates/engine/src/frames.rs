@@ -337,7 +337,7 @@ impl Project {
         updates: &[MaskUpdate],
         model: Option<&ModelFacts>,
     ) -> Result<Done<()>> {
-        self.write_masks(user, task, seen, updates, model, None)
+        self.store_masks(user, task, seen, updates, model, None)
     }
 
     /// Writes what a propagation found as one action of several that belong together. `propagation`
@@ -355,10 +355,10 @@ impl Project {
         propagation: EventId,
     ) -> Result<Done<()>> {
         let seen = Some(seen);
-        self.write_masks(user, task, seen, updates, Some(model), Some(propagation))
+        self.store_masks(user, task, seen, updates, Some(model), Some(propagation))
     }
 
-    fn write_masks(
+    fn store_masks(
         &self,
         user: UserId,
         task: TaskId,
