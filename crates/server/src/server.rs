@@ -53,12 +53,13 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    /// Listens. Requests are answered by [`run`](Self::run).
+    /// Listens. Requests are answered by [`run`](Self::run). What a killed server left in the project
+    /// is removed, unless another process has the project open.
     ///
     /// # Errors
     /// [`StartError`], saying what to do.
     pub fn bind(
-        project: Project,
+        mut project: Project,
         model: &Model,
         facts: ModelFacts,
         options: &ServerOptions,
@@ -74,6 +75,7 @@ impl Server {
         let listener = runtime.block_on(TcpListener::bind((host, port)));
         let listener = listener.map_err(|source| StartError::Listen { host, port, source })?;
         let address = listener.local_addr()?;
+        project.remove_leftovers();
         let project = Arc::new(project);
         let live = Arc::new(Live::new());
         for task in project.tasks(TaskQuery::default())? {
