@@ -25,8 +25,8 @@ use crate::{Global, interrupt};
 /// address owns the project; others get tokens of their own, on the page or by `masklet engine users
 /// --token`.
 ///
-/// Without --model and --weights, the model is the one that `masklet engine train` made, or else
-/// lite, the small one inside this program.
+/// Without --model and --weights, the model is the project's: the one that was chosen last, or that
+/// `masklet engine train` made since. A new project has lite, the small one inside this program.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   masklet annotate my_project/ --import clips/*.mp4
@@ -84,7 +84,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         // Those of the last start are there already.
         eprintln!("note: {refused}");
     }
-    let chosen = ChosenModel::of(&args.model, &project)?;
+    let chosen = ChosenModel::of(&args.model, &project, global)?;
     let model = chosen.load(&args.model, global)?;
     let facts = chosen.facts;
     project.use_model(owner, &facts)?;
