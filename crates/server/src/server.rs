@@ -114,14 +114,19 @@ impl Server {
         self.address
     }
 
-    /// The address for a browser, with the token that acts as the project's owner. The part after
-    /// `#` never leaves the browser.
+    /// The address for a browser on this machine.
     pub fn url(&self) -> String {
         let mut address = self.address;
         if address.ip().is_unspecified() {
             address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
         }
-        format!("http://{address}/#token={}", self.token)
+        format!("http://{address}/")
+    }
+
+    /// The address with the token that acts as the project's owner. The part after `#` never leaves
+    /// the browser; but where it is an argument of a program or is logged, others can read it.
+    pub fn url_with_token(&self) -> String {
+        format!("{}#token={}", self.url(), self.token)
     }
 
     /// Answers until `stopped` says so. What was being propagated is saved then.
