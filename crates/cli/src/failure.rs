@@ -25,6 +25,15 @@ impl Failure {
         Self::Failed(error.into())
     }
 
+    /// The same, with what to do about it.
+    pub(crate) fn advised(self, advice: &str) -> Self {
+        let told = anyhow::anyhow!("{self}; {advice}");
+        match self {
+            Self::Usage(_) => Self::Usage(told),
+            Self::Failed(_) => Self::Failed(told),
+        }
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Usage(_) => 2,

@@ -62,12 +62,8 @@ impl PrecisionName {
 impl ModelArgs {
     /// Loads the model: from the file given, by its name, or the one inside this program.
     pub(crate) fn load(&self, global: &Global) -> Result<Model, Failure> {
-        if !self.is_given() && self.config.is_none() && !global.quiet {
-            eprintln!(
-                "model: {}, the small one inside this program, for trying things out; a strong one is \
-                 --model sam2.1-tiny (fetched once) or --weights FILE",
-                built_in::PRESET
-            );
+        if !self.is_given() && self.config.is_none() {
+            say_built_in(global);
         }
         let source = self.source()?;
         let loaded = self.load_source(&source, self.config.as_deref(), global);
@@ -100,10 +96,26 @@ impl ModelArgs {
         })
     }
 
-    /// Loads a checkpoint from anywhere; `config` is for one that does not bring its own.
+    /// Loads a checkpoint from anywhere, which must be the model that was named; `config` is for one
+    /// that does not bring its own.
     pub(crate) fn load_source(
         &self,
         source: &Source,
+        config: Option<&Path>,
+        global: &Global,
+    ) -> Result<Model, Failure> {
+        self.load_as(source, self.model, config, global)
+    }
+
+    /// Loads a checkpoint that is beside the model that the flags name, whatever it is.
+    pub(crate) fn load_other(&self, file: &Path, global: &Global) -> Result<Model, Failure> {
+        self.load_as(&Source::File(file.to_owned()), None, None, global)
+    }
+
+    fn load_as(
+        &self,
+        source: &Source,
+        named: Option<Preset>,
         config: Option<&Path>,
         global: &Global,
     ) -> Result<Model, Failure> {
@@ -113,7 +125,7 @@ impl ModelArgs {
             Some(config) => (config, None),
             None => {
                 let detected = detect(&checkpoint)?;
-                if let Some(wanted) = self.model {
+                if let Some(wanted) = named {
                     check_model_name(&checkpoint, wanted, &detected).map_err(Failure::usage)?;
                 }
                 (detected.config, detected.preset)
@@ -123,6 +135,11 @@ impl ModelArgs {
             .map_err(Failure::failed)?;
         loaded.preset = preset;
         Ok(Model::from_loaded(loaded, compute))
+    }
+
+    /// Whether models may not be fetched.
+    pub(crate) fn offline(&self) -> bool {
+        self.offline
     }
 
     /// The model that was named.
@@ -148,6 +165,17 @@ impl ModelArgs {
     /// Whether a model was chosen.
     pub(crate) fn is_given(&self) -> bool {
         self.weights.is_some() || self.model.is_some()
+    }
+}
+
+/// Says that the model is the small one, to somebody who named none.
+pub(crate) fn say_built_in(global: &Global) {
+    if !global.quiet {
+        eprintln!(
+            "model: {}, the small one inside this program, for trying things out; a strong one is \
+             --model sam2.1-tiny (fetched once) or --weights FILE",
+            built_in::PRESET
+        );
     }
 }
 

@@ -3,7 +3,10 @@
 
 mod common;
 
-use std::io::{BufRead as _, BufReader};
+use std::fs::{self, Permissions};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -26,28 +29,21 @@ impl Server {
     fn start(run: &Run, more: &[&str]) -> Self {
         let (weights, config) = (fixture("sam2.1/model.pt"), fixture("sam2.1/config.json"));
         let arguments = [
-            &[
-                "annotate",
-                "lab",
-                "--port",
-                "0",
-                "--no-open",
-                "--token",
-                TOKEN,
-            ][..],
+            &["annotate", "lab", "--port", "0", "--no-open"][..],
             &["--weights", &weights, "--config", &config],
             more,
         ];
         let mut process = run
             .prepared(&arguments.concat())
+            .env("MASKLET_TOKEN", TOKEN)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let mut line = String::new();
         let mut out = BufReader::new(process.stdout.take().unwrap());
         out.read_line(&mut line).unwrap();
-        let (address, token) = line.trim().split_once("/#token=").expect("the address");
-        assert_eq!(token, TOKEN);
+        // Who gives a token knows it: it is not printed.
+        let address = line.trim_end().strip_suffix('/').expect("the address");
         let address = address.to_owned();
         Self { process, address }
     }
@@ -270,6 +266,7 @@ fn acknowledged_actions_survive_a_kill() {
 fn it_imports_serves_and_ends_when_asked() {
     let run = Run::new();
     let frames = fixture("frames");
+    let left = run.path("lab/.upload-left");
     // The second time the video is there already, and that is no reason not to start.
     for _ in 0..2 {
         let mut server = Server::start(&run, &["--import", &frames]);
@@ -282,6 +279,8 @@ fn it_imports_serves_and_ends_when_asked() {
         let body = json!({ "video": 1 });
         assert_eq!(client.post("/api/tasks", &body).unwrap().0, 200);
         end(&mut server.process);
+        assert!(!left.exists(), "what a killed server left is removed");
+        fs::create_dir(&left).unwrap();
     }
     let project = Project::open(run.path("lab")).unwrap();
     assert_eq!(project.videos().unwrap().len(), 1);
@@ -312,6 +311,83 @@ fn end(process: &mut Child) {
 }
 
 #[test]
+fn a_new_token_is_printed() {
+    let run = Run::new();
+    let mut process = run
+        .prepared(&["annotate", "lab", "--port", "0", "--no-open", "--json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut out = BufReader::new(process.stdout.take().unwrap());
+    out.read_line(&mut line).unwrap();
+    let told: Value = serde_json::from_str(&line).unwrap();
+    let (_, token) = told["url"]
+        .as_str()
+        .unwrap()
+        .split_once("/#token=")
+        .unwrap();
+    assert_eq!(token.len(), 32);
+    end(&mut process);
+}
+
+/// Other users see the arguments of all programs, and logs are read by others.
+#[test]
+fn a_given_token_is_in_no_argument_and_is_not_printed() {
+    let run = Run::new();
+    fs::write(run.path("owner_token"), format!("{TOKEN}\n")).unwrap();
+    // A browser that notes what it is given.
+    let script = "#!/bin/sh\necho \"$@\" > arguments.part\nmv arguments.part arguments\n";
+    fs::create_dir(run.path("bin")).unwrap();
+    for name in ["xdg-open", "open"] {
+        let program = run.path("bin").join(name);
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = std::env::var("PATH").unwrap();
+    let mut process = run
+        .prepared(&[
+            "annotate",
+            "lab",
+            "--port",
+            "0",
+            "--token-file",
+            "owner_token",
+        ])
+        .env("PATH", format!("{}:{path}", run.path("bin").display()))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    let mut out = BufReader::new(process.stdout.take().unwrap());
+    out.read_line(&mut said).unwrap();
+    let begun = Instant::now();
+    while !run.path("arguments").exists() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "no browser is opened"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let arguments = fs::read_to_string(run.path("arguments")).unwrap();
+    let page = PathBuf::from(arguments.trim_end());
+    let leads_to = format!("url={}#token={TOKEN}\"", said.trim_end());
+    assert!(fs::read_to_string(&page).unwrap().contains(&leads_to));
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&page), 0o600);
+    assert_eq!(mode(page.parent().unwrap()), 0o700);
+
+    end(&mut process);
+    assert!(!page.exists());
+    out.read_to_string(&mut said).unwrap();
+    let mut errors = process.stderr.take().unwrap();
+    errors.read_to_string(&mut said).unwrap();
+    assert!(said.contains("model: lite"), "{said}");
+    assert!(!(said + &arguments).contains(TOKEN));
+}
+
+#[test]
 fn it_does_not_start_where_others_could_come_in() {
     let run = Run::new();
     let with = |more: &[&str]| run.with_model(&[&["annotate", "lab", "--no-open"], more].concat());
@@ -321,6 +397,11 @@ fn it_does_not_start_where_others_could_come_in() {
         &["token", "127.0.0.1"],
     );
     failed(&with(&["--token", "short", "--port", "0"]), 2, &["16"]);
+    fs::write(run.path("owner_token"), "short\n").unwrap();
+    for (file, word) in [("owner_token", "16"), ("nothing", "cannot read the token")] {
+        let output = with(&["--token-file", file, "--port", "0"]);
+        failed(&output, 2, &[word]);
+    }
     failed(&with(&["--import", "nothing.mp4"]), 2, &["nothing.mp4"]);
     assert!(!run.path("lab").exists());
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

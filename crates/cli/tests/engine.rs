@@ -5,6 +5,8 @@ mod common;
 use std::fs;
 
 use common::{Run, failed, fixture, succeeded};
+use masklet::built_in;
+use masklet_engine::{ModelFacts, Project};
 use serde_json::Value;
 
 /// A few clicks, of which every mask is tracked and kept.
@@ -196,6 +198,68 @@ fn a_small_team_has_roles_and_tokens() {
     );
     succeeded(&engine.command(&["users", "--disable", "Vera"]));
     assert!(text(&engine.command(&["users"])).contains("Vera: verifier, disabled"));
+}
+
+#[test]
+fn the_projects_model_is_used_again_or_asked_for() {
+    let run = Run::new();
+    let project = Project::create(run.path("lab"), "Lab", "Ada").unwrap();
+    let owner = project.owner().unwrap().id;
+    let used = |facts: &ModelFacts| {
+        project.use_model(owner, facts).unwrap();
+    };
+    let auto = |more: &[&str]| {
+        let mut auto = run.prepared(&[&["engine", "auto", "lab", "--offline"], more].concat());
+        auto.env("HF_HUB_CACHE", run.path("cache"));
+        auto.output().unwrap()
+    };
+    // A file of somebody's, which is not in the project.
+    let mine = ModelFacts::of("mine", &b"weights"[..]).unwrap();
+    used(&mine);
+    failed(&auto(&[]), 2, &["\"mine\"", "--weights", "--model", "lite"]);
+
+    // An official model is in the cache, or is not, or is another there.
+    let tiny = ModelFacts::of("sam2.1-tiny", built_in::WEIGHTS).unwrap();
+    used(&tiny);
+    failed(
+        &auto(&[]),
+        1,
+        &["the project's model, sam2.1-tiny", "--weights"],
+    );
+    let repository = run.path("cache/models--facebook--sam2.1-hiera-tiny");
+    let snapshot = repository.join("snapshots/0123");
+    fs::create_dir_all(&snapshot).unwrap();
+    fs::create_dir_all(repository.join("refs")).unwrap();
+    fs::write(repository.join("refs/main"), "0123").unwrap();
+    let file = snapshot.join("sam2.1_hiera_tiny.pt");
+    fs::write(&file, "another").unwrap();
+    failed(&auto(&[]), 2, &["SHA-256", tiny.sha256.as_deref().unwrap()]);
+    fs::write(&file, built_in::WEIGHTS).unwrap();
+    let before = project.settings().unwrap();
+    let output = auto(&[]);
+    succeeded(&output);
+    assert!(!said_of_lite(&output));
+    assert_eq!(project.settings().unwrap(), before);
+}
+
+fn said_of_lite(output: &std::process::Output) -> bool {
+    String::from_utf8_lossy(&output.stderr).contains("model: lite, the small one")
+}
+
+#[test]
+fn who_names_no_model_is_told_that_it_is_the_small_one() {
+    let run = Run::new();
+    Project::create(run.path("lab"), "Lab", "Ada").unwrap();
+    let auto = |more: &[&str]| {
+        let output = run.command(&[&["engine", "auto", "lab"], more].concat());
+        succeeded(&output);
+        said_of_lite(&output)
+    };
+    assert!(auto(&[]));
+    // The second time it is the project's.
+    assert!(auto(&[]));
+    assert!(!auto(&["--quiet"]));
+    assert!(!auto(&["--model", "lite"]));
 }
 
 #[test]

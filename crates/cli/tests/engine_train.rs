@@ -7,6 +7,7 @@ use std::fs;
 use common::{Run, failed, fixture, succeeded};
 use masklet::Sam2Config;
 use masklet_data::davis_colour;
+use masklet_engine::{ModelFacts, Project};
 use masklet_media::RgbImage;
 use serde_json::Value;
 
@@ -126,6 +127,16 @@ fn a_round_trains_compares_and_uses_the_better_model() {
                 .is_file()
         );
     }
+    // What came of it is noted, and the copies of the pictures are gone.
+    assert_eq!(run.json("lab/training/1/result.json"), report);
+    for part in ["training", "held-out"] {
+        let left = |inner: &str| run.path(&format!("lab/training/1/{part}/{inner}")).exists();
+        assert!(left("Annotations_6fps") && !left("JPEGImages_24fps"));
+    }
+    assert!(run.path("lab/training/1/run/metrics.jsonl").is_file());
+    let resumed = |round: &str| run.command(&["engine", "train", "lab", "--resume", round]);
+    failed(&resumed("1"), 2, &["round 1 is finished", "result.json"]);
+    failed(&resumed("7"), 2, &["no round 7"]);
     // What is trained on and what is held out are different videos.
     let list = |part| fs::read_to_string(run.path(&format!("lab/training/1/{part}/sav_val.txt")));
     let (training, held_out) = (list("training").unwrap(), list("held-out").unwrap());
@@ -138,6 +149,41 @@ fn a_round_trains_compares_and_uses_the_better_model() {
             .lines()
             .all(|name| !held_out.lines().any(|other| other == name))
     );
+}
+
+#[test]
+fn a_model_that_is_no_better_than_the_projects_is_not_used() {
+    let run = lab();
+    hold_out_some(&run);
+    // Killed before its run began: the round that is begun takes its place.
+    fs::create_dir_all(run.path("lab/training/1/training")).unwrap();
+    failed(
+        &run.command(&["engine", "train", "lab", "--resume", "1"]),
+        2,
+        &["before its run began"],
+    );
+    succeeded(&train(&run, &[]));
+    let project = Project::open(run.path("lab")).unwrap();
+    let owner = project.owner().unwrap().id;
+    // Better or not: it is the project's model now.
+    let trained = run.path("lab/training/1/run/last.safetensors");
+    project.promote(owner, "lab, round 1", &trained).unwrap();
+    // The same beginning gives the same model again, which is not better than itself.
+    let output = train(&run, &[]);
+    succeeded(&output);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["round"], 2);
+    assert_eq!(report["rivals"][0]["model"], "lab, round 1");
+    assert_eq!(report["rivals"][0]["j_and_f"], report["new"]["j_and_f"]);
+    assert_eq!(report["promoted"], Value::Null);
+
+    // Nothing is trained that could not be compared.
+    let mine = ModelFacts::of("mine", &b"weights"[..]).unwrap();
+    project.use_model(owner, &mine).unwrap();
+    failed(&train(&run, &[]), 2, &["\"mine\"", "--current"]);
+    let other = train(&run, &["--current", "first/best.safetensors"]);
+    failed(&other, 2, &["SHA-256", "\"mine\""]);
+    assert_eq!(fs::read_dir(run.path("lab/training")).unwrap().count(), 2);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use sha2::{Digest as _, Sha256};
 
 use crate::history::{self, Action, Way};
+use crate::leftovers::Presence;
 use crate::masks::MaskStore;
 use crate::users::User;
 use crate::{Clock, EngineError, EventId, Result, Scope, Settings, UserId, settings, users};
@@ -35,6 +36,7 @@ const IDLE_READERS: usize = 8;
 ///   project.sqlite     everything but pixels
 ///   videos/            copies of the videos, by their contents' hash
 ///   masks/             files of masks, by their contents' hash
+///   project.lock       locked by all who have the project open
 ///   backups/           the database before each change of its format
 /// ```
 ///
@@ -47,6 +49,7 @@ pub struct Project {
     readers: Mutex<Vec<Connection>>,
     masks: MaskStore,
     clock: Clock,
+    presence: Presence,
 }
 
 /// What was done, and the event that did it: the newest revision of its scope.
@@ -138,6 +141,7 @@ impl Project {
     }
 
     fn connect(folder: PathBuf, clock: Clock, create: OpenFlags) -> Result<Self> {
+        let presence = Presence::in_project(&folder);
         let mut writer = connection(&folder, OpenFlags::SQLITE_OPEN_READ_WRITE | create)?;
         schema::migrate(&mut writer, &folder, schema::MIGRATIONS)?;
         Ok(Self {
@@ -146,12 +150,18 @@ impl Project {
             writer: Mutex::new(writer),
             readers: Mutex::default(),
             clock,
+            presence,
         })
     }
 
     /// The project's folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// This process's lock.
+    pub(crate) fn presence(&self) -> &Presence {
+        &self.presence
     }
 
     /// The files of masks.

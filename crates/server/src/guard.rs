@@ -7,7 +7,7 @@ use axum::extract::{Request, State as Shared};
 use axum::http::header::{
     CONTENT_SECURITY_POLICY, HOST, HeaderName, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
@@ -45,7 +45,8 @@ impl Guard {
         }
     }
 
-    fn check(&self, headers: &HeaderMap) -> Result<(), String> {
+    /// Why a request is refused. `opens_the_page` is whether that is all it asks for.
+    fn check(&self, headers: &HeaderMap, opens_the_page: bool) -> Result<(), String> {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         let Some(host) = host.filter(|host| self.knows(host)) else {
             return Err(format!(
@@ -67,7 +68,9 @@ impl Guard {
             // Browsers leave `Origin` out of some requests, such as those for pictures. `none` is
             // the address bar.
             let site = site.to_str().unwrap_or_default();
-            if !matches!(site, "same-origin" | "none") {
+            // A link may lead here, as that of the file which `masklet annotate` opens does: no cookie
+            // comes with it, and its site sees nothing.
+            if !opens_the_page && !matches!(site, "same-origin" | "none") {
                 return Err(refused(site));
             }
         }
@@ -83,9 +86,21 @@ fn without_port(host: &str) -> &str {
     }
 }
 
+/// Whether a browser asks for the page, for a window of its own.
+fn opens_the_page(request: &Request) -> bool {
+    let says = |name: &str, value: &str| {
+        let header = request.headers().get(name);
+        header.is_some_and(|header| header.as_bytes() == value.as_bytes())
+    };
+    request.method() == Method::GET
+        && request.uri().path() == "/"
+        && says("sec-fetch-mode", "navigate")
+        && says("sec-fetch-dest", "document")
+}
+
 /// Refuses what the guard does, and tells browsers what the answers may be used for.
 pub(crate) async fn keep(Shared(guard): Shared<Guard>, request: Request, next: Next) -> Response {
-    let mut response = match guard.check(request.headers()) {
+    let mut response = match guard.check(request.headers(), opens_the_page(&request)) {
         Ok(()) => next.run(request).await,
         Err(why) => ApiError::new(StatusCode::FORBIDDEN, "forbidden-origin", why).into_response(),
     };
@@ -116,7 +131,7 @@ mod tests {
         for (name, value) in pairs {
             headers.insert(*name, HeaderValue::from_str(value).unwrap());
         }
-        guard.check(&headers).is_ok()
+        guard.check(&headers, false).is_ok()
     }
 
     #[test]
@@ -163,6 +178,32 @@ mod tests {
         assert!(check(&local, &[host, ("sec-fetch-site", "none")]));
         for site in ["cross-site", "same-site"] {
             assert!(!check(&local, &[host, ("sec-fetch-site", site)]), "{site}");
+        }
+    }
+
+    #[test]
+    fn links_may_lead_to_the_page_and_to_nothing_else() {
+        let request = |method: Method, path: &str, mode: &str, dest: &str| {
+            let request = Request::builder().method(method).uri(path);
+            let request = request
+                .header("host", "127.0.0.1:8765")
+                .header("sec-fetch-site", "cross-site")
+                .header("sec-fetch-mode", mode)
+                .header("sec-fetch-dest", dest)
+                .body(axum::body::Body::empty())
+                .unwrap();
+            let guard = Guard::new(Ipv4Addr::LOCALHOST.into(), &[]);
+            let opens = opens_the_page(&request);
+            guard.check(request.headers(), opens).is_ok()
+        };
+        assert!(request(Method::GET, "/", "navigate", "document"));
+        for (method, path, mode, dest) in [
+            (Method::POST, "/", "navigate", "document"),
+            (Method::GET, "/api/session", "navigate", "document"),
+            (Method::GET, "/", "navigate", "iframe"),
+            (Method::GET, "/", "no-cors", "image"),
+        ] {
+            assert!(!request(method, path, mode, dest), "{path} {mode} {dest}");
         }
     }
 }

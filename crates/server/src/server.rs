@@ -53,12 +53,13 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    /// Listens. Requests are answered by [`run`](Self::run).
+    /// Listens. Requests are answered by [`run`](Self::run). What a killed server left in the project
+    /// is removed, unless another process has the project open.
     ///
     /// # Errors
     /// [`StartError`], saying what to do.
     pub fn bind(
-        project: Project,
+        mut project: Project,
         model: &Model,
         facts: ModelFacts,
         options: &ServerOptions,
@@ -74,6 +75,7 @@ impl Server {
         let listener = runtime.block_on(TcpListener::bind((host, port)));
         let listener = listener.map_err(|source| StartError::Listen { host, port, source })?;
         let address = listener.local_addr()?;
+        project.remove_leftovers();
         let project = Arc::new(project);
         let live = Arc::new(Live::new());
         for task in project.tasks(TaskQuery::default())? {
@@ -112,14 +114,19 @@ impl Server {
         self.address
     }
 
-    /// The address for a browser, with the token that acts as the project's owner. The part after
-    /// `#` never leaves the browser.
+    /// The address for a browser on this machine.
     pub fn url(&self) -> String {
         let mut address = self.address;
         if address.ip().is_unspecified() {
             address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
         }
-        format!("http://{address}/#token={}", self.token)
+        format!("http://{address}/")
+    }
+
+    /// The address with the token that acts as the project's owner. The part after `#` never leaves
+    /// the browser; but where it is an argument of a program or is logged, others can read it.
+    pub fn url_with_token(&self) -> String {
+        format!("{}#token={}", self.url(), self.token)
     }
 
     /// Answers until `stopped` says so. What was being propagated is saved then.

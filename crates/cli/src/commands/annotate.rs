@@ -1,9 +1,11 @@
 //! `masklet annotate`.
 
+mod browser;
+mod owner_token;
+
 use std::io::Write as _;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 use masklet_engine::import::Arrival;
 use masklet_server::{Server, ServerOptions, StartError};
@@ -14,6 +16,7 @@ use super::engine::import::{check_paths, open_or_create, refusals, take_in};
 use crate::failure::Failure;
 use crate::model_args::ModelArgs;
 use crate::{Global, interrupt};
+use owner_token::OwnerToken;
 
 /// Annotate videos in a browser, alone or with others.
 ///
@@ -23,21 +26,22 @@ use crate::{Global, interrupt};
 ///
 /// Only this machine can reach the server, unless --host says otherwise. Whoever has the printed
 /// address owns the project; others get tokens of their own, on the page or by `masklet engine users
-/// --token`.
+/// --token`. Who gives the owner's token by --token-file, MASKLET_TOKEN or --token knows it: the
+/// address is printed without it then.
 ///
-/// Without --model and --weights, the model is the one that `masklet engine train` made, or else
-/// lite, the small one inside this program.
+/// Without --model and --weights, the model is the project's: the one that was chosen last, or that
+/// `masklet engine train` made since. A new project has lite, the small one inside this program.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   masklet annotate my_project/ --import clips/*.mp4
-  masklet annotate my_project/ --host 0.0.0.0 --token \"$(openssl rand -hex 16)\" --name lab.example.org")]
+  masklet annotate my_project/ --host 0.0.0.0 --token-file owner_token --name lab.example.org")]
 pub(crate) struct Args {
     /// The project's folder.
     project: PathBuf,
     /// Take in videos and data sets first; those that are there already are passed over.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     import: Vec<PathBuf>,
-    /// The address to listen on. One that others can reach needs --token.
+    /// The address to listen on. One that others can reach needs a token.
     #[arg(
         long,
         value_name = "ADDRESS",
@@ -53,9 +57,8 @@ pub(crate) struct Args {
         help_heading = "Server"
     )]
     port: u16,
-    /// The token of the project's owner: 16 or more letters, digits, - and _ [default: a new one].
-    #[arg(long, value_name = "TOKEN", help_heading = "Server")]
-    token: Option<String>,
+    #[command(flatten)]
+    token: OwnerToken,
     /// A name by which browsers reach the server, beside addresses and localhost; can be given
     /// several times.
     #[arg(long = "name", value_name = "NAME", help_heading = "Server")]
@@ -68,10 +71,12 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
+    let token = args.token.read()?;
+    let told = token.is_some();
     let options = ServerOptions {
         host: args.host,
         port: args.port,
-        token: args.token.clone(),
+        token,
         names: args.names.clone(),
         ..ServerOptions::default()
     };
@@ -84,16 +89,23 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         // Those of the last start are there already.
         eprintln!("note: {refused}");
     }
-    let chosen = ChosenModel::of(&args.model, &project)?;
+    let chosen = ChosenModel::of(&args.model, &project, global)?;
     let model = chosen.load(&args.model, global)?;
     let facts = chosen.facts;
     project.use_model(owner, &facts)?;
     let server = Server::bind(project, &model, facts, &options)?;
     interrupt::listen("request").map_err(Failure::failed)?;
-    announce(&server.url(), global)?;
-    if !args.no_open {
-        open_browser(&server.url());
-    }
+    // What is printed is kept in logs: a token that was given is good after this server, too.
+    let address = match told {
+        true => server.url(),
+        false => server.url_with_token(),
+    };
+    announce(&address, global)?;
+    // Kept until the server ends.
+    let _page = match args.no_open {
+        true => None,
+        false => browser::open(&server.url_with_token()),
+    };
     server.run(interrupt::requested).map_err(Failure::failed)
 }
 
@@ -105,26 +117,6 @@ fn announce(url: &str, global: &Global) -> Result<(), Failure> {
         false => writeln!(out, "{url}"),
     };
     told.and_then(|()| out.flush()).map_err(Failure::failed)
-}
-
-/// Opens an address in the browser. Where there is none, the address was printed.
-fn open_browser(url: &str) {
-    let program = if cfg!(target_os = "macos") {
-        "open"
-    } else if cfg!(windows) {
-        "explorer"
-    } else {
-        "xdg-open"
-    };
-    let mut command = Command::new(program);
-    command
-        .arg(url)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    if command.spawn().is_err() {
-        eprintln!("note: there is no browser to open: copy the address into one");
-    }
 }
 
 impl From<StartError> for Failure {

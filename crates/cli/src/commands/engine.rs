@@ -1,6 +1,7 @@
 //! `masklet engine`: the data engine from scripts.
 
 mod auto;
+mod chosen_model;
 mod export;
 mod history;
 pub(crate) mod import;
@@ -11,14 +12,13 @@ mod train;
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::Subcommand;
-use masklet::{Model, built_in};
-use masklet_engine::{ModelFacts, ModelVersion, Project, UserId};
+use masklet_engine::{Project, UserId};
 
 use crate::Global;
 use crate::failure::Failure;
-use crate::model_args::{ModelArgs, Source};
+
+pub(crate) use chosen_model::ChosenModel;
 
 /// The data engine: annotate, verify, count and export the masklets of a project.
 ///
@@ -92,54 +92,6 @@ impl ProjectArgs {
             Some(name) => project.user_named(name)?.id,
             None => project.owner()?.id,
         })
-    }
-}
-
-/// A checkpoint file, and what the project knows or will know it as.
-pub(crate) struct ChosenModel {
-    pub(crate) file: PathBuf,
-    pub(crate) facts: ModelFacts,
-}
-
-impl ChosenModel {
-    /// The model that was asked for, or else the one that was trained in the project, or else the
-    /// one inside this program, which the project then keeps.
-    pub(crate) fn of(args: &ModelArgs, project: &Project) -> Result<Self, Failure> {
-        if !args.is_given() {
-            let current = project.settings()?.model;
-            let models = project.models()?;
-            let current = models.into_iter().find(|model| Some(model.id) == current);
-            let kept = current.and_then(|model| Some((project.model_file(&model)?, model)));
-            if let Some((file, ModelVersion { name, sha256, .. })) = kept {
-                let facts = ModelFacts { name, sha256 };
-                return Ok(Self { file, facts });
-            }
-        }
-        let source = args.source()?;
-        let Source::File(file) = &source else {
-            let (file, facts) = project.keep_weights(built_in::PRESET.name(), built_in::WEIGHTS)?;
-            return Ok(Self { file, facts });
-        };
-        let name = match args.named() {
-            Some(preset) => preset.name().to_owned(),
-            None => file
-                .file_stem()
-                .unwrap_or(file.as_os_str())
-                .to_string_lossy()
-                .into_owned(),
-        };
-        let facts = source
-            .read()
-            .and_then(|reader| ModelFacts::of(name, reader))
-            .with_context(|| format!("cannot read the checkpoint {source}"))?;
-        let file = file.clone();
-        Ok(Self { file, facts })
-    }
-
-    /// Loads it.
-    pub(crate) fn load(&self, args: &ModelArgs, global: &Global) -> Result<Model, Failure> {
-        let source = Source::File(self.file.clone());
-        args.load_source(&source, args.config().map(PathBuf::as_path), global)
     }
 }
 

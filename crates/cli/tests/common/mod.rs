@@ -34,6 +34,7 @@ impl Run {
     pub fn prepared(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_masklet"));
         command.args(arguments).current_dir(self.folder.path());
+        command.env_remove("MASKLET_TOKEN");
         command
     }
 

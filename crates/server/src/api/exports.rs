@@ -6,8 +6,8 @@ use axum::Json;
 use axum::body::{Body as Bytes, Bytes as Part};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use masklet_engine::MaskletState;
 use masklet_engine::export::{ExportOptions, Format, Part as Videos};
+use masklet_engine::{MaskletState, Temporary};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
@@ -58,11 +58,8 @@ async fn write(state: Shared, caller: Caller, Body(wanted): Body<Wanted>) -> Res
             eprintln!("error: a data set cannot be written: {why}");
             ApiError::failed("the data set cannot be written; the server's log says why")
         };
-        // In the project's folder, where there is room for it if there is anywhere.
-        let folder = tempfile::Builder::new()
-            .prefix(".export-")
-            .tempdir_in(state.project.folder())
-            .map_err(failed)?;
+        let folder = state.project.temporary_folder(Temporary::Export);
+        let folder = folder.map_err(failed)?;
         let dataset = folder.path().join("dataset");
         let report = state
             .project

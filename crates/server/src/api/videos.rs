@@ -10,7 +10,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
 use masklet_engine::{
-    Masklet, MaskletId, MaskletState, Pixels, Project, TaskQuery, Video, VideoId, VideoImport,
+    Masklet, MaskletId, MaskletState, Pixels, Project, TaskQuery, Temporary, Video, VideoId,
+    VideoImport,
 };
 use masklet_media::{Mask, open_video};
 use serde::{Deserialize, Serialize};
@@ -90,11 +91,8 @@ async fn upload(
     body: Bytes,
 ) -> Result<Json<Shown>> {
     caller.must_own("import videos")?;
-    // In the project's folder, where there is room for a video if there is anywhere.
-    let folder = tempfile::Builder::new()
-        .prefix(".upload-")
-        .tempdir_in(state.project.folder())
-        .map_err(|why| disk(&why))?;
+    let folder = state.project.temporary_folder(Temporary::Upload);
+    let folder = folder.map_err(|why| disk(&why))?;
     // What the file is called here says nothing but its format, and that only to people.
     let path = folder.path().join("video");
     receive(body, &path, state.limits.upload_bytes).await?;

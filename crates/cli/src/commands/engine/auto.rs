@@ -23,7 +23,8 @@ use crate::{Global, interrupt};
 /// What is unstable, small, hardly visible or there twice is dropped; each other masklet becomes a
 /// task in verification. Videos that have automatic masklets already are passed over.
 ///
-/// Without --model and --weights, the model is the one that `masklet engine train` made.
+/// Without --model and --weights, the model is the project's: the one that was chosen last, or that
+/// `masklet engine train` made since. A new project has lite, the small one inside this program.
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -91,7 +92,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let options = args.options()?;
     let (project, user) = args.project.open()?;
     let videos = videos(args, &project)?;
-    let chosen = ChosenModel::of(&args.model, &project)?;
+    let chosen = ChosenModel::of(&args.model, &project, global)?;
     let model = chosen.load(&args.model, global)?;
     let facts = chosen.facts;
     project.use_model(user, &facts)?;

@@ -67,7 +67,8 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         )));
     }
     let owner = args.project.user.as_deref();
-    let project = open_or_create(folder, args.name.as_deref(), owner)?;
+    let mut project = open_or_create(folder, args.name.as_deref(), owner)?;
+    project.remove_leftovers();
     let user = args.project.user_of(&project)?;
     let all = take_in(&project, user, &args.paths, args.masklets.into(), global);
     print(&all, global)?;
