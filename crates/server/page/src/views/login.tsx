@@ -30,7 +30,8 @@ export function Login() {
           />
         </label>
         <p class="quiet">
-          The server prints an address with the owner’s token when it starts. Others get theirs from an owner.
+          The server prints an address with the owner’s token when it starts, unless it was given one. Others get theirs
+          from an owner.
         </p>
         <button class="primary" type="submit">
           Log in
