@@ -28,6 +28,26 @@ fn of_kind<'a>(heard: &'a [Value], kind: &str) -> Vec<&'a Value> {
         .collect()
 }
 
+/// Propagates as soon as nothing else is propagated through the task.
+fn propagate_at_last(client: &Client, task: &Task, mut message: Value) {
+    for attempt in 0.. {
+        message["seen"] = client.revision(task);
+        let mut live = client.live();
+        live.say(&message);
+        let ended = loop {
+            let message = live.next();
+            if message["type"] == "error" || message["type"] == "done" {
+                break message;
+            }
+        };
+        if ended["type"] == "done" {
+            return;
+        }
+        assert!(attempt < 200, "{ended}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 #[test]
 fn masks_come_as_they_are_computed_and_are_what_is_stored() {
     let lab = Lab::new();
@@ -220,23 +240,7 @@ fn a_client_that_leaves_cancels_its_propagations() {
     live.until("frame");
     live.close();
     // Another one can begin as soon as the first has ended.
-    let mut again = message;
-    for attempt in 0.. {
-        again["seen"] = owner.revision(&task);
-        let mut live = owner.live();
-        live.say(&again);
-        let ended = loop {
-            let message = live.next();
-            if message["type"] == "error" || message["type"] == "done" {
-                break message;
-            }
-        };
-        if ended["type"] == "done" {
-            break;
-        }
-        assert!(attempt < 200, "{ended}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    propagate_at_last(&owner, &task, message);
     assert_eq!(owner.masks(&task, task.masklets[1]).len(), FRAMES as usize);
 }
 
@@ -252,23 +256,7 @@ fn what_somebody_left_paused_ends_when_the_task_is_another_s() {
     // Her machine sleeps; the owner takes the task from her.
     owner.call("POST", &task.path("/release"), None);
     owner.post(&task.path("/claim"), json!({}));
-    let mut live = owner.live();
-    let mut again = message;
-    for attempt in 0.. {
-        again["seen"] = owner.revision(&task);
-        live.say(&again);
-        let ended = loop {
-            let message = live.next();
-            if message["type"] == "error" || message["type"] == "done" {
-                break message;
-            }
-        };
-        if ended["type"] == "done" {
-            break;
-        }
-        assert!(attempt < 200, "{ended}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    propagate_at_last(&owner, &task, message);
     assert_eq!(owner.masks(&task, task.masklets[0]).len(), FRAMES as usize);
 }
 
