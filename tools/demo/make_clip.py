@@ -1,11 +1,10 @@
-"""Makes the clip of `masklet demo`, a cup of coffee that flies past a rocket and behind a brick pillar, and
-the cup's mask on its first frame.
+"""Makes the clip of `masklet demo`, a cup of coffee that flies past a rocket and behind a brick pillar.
 
 The pictures come with scikit-image and carry no limits: `coffee` (Rachel Michetti, CC0), `rocket`
 (SpaceX, CC0) and `brick` (CC0Textures, CC0).
 
     pip install scikit-image opencv-python-headless
-    python tools/demo/make_clip.py -o crates/cli/assets       # demo.mp4 and demo.png; needs ffmpeg
+    python tools/demo/make_clip.py -o crates/cli/assets       # demo.mp4; needs ffmpeg
 """
 
 import argparse
@@ -73,8 +72,6 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     output = parser.parse_args().output
     cutout = cup()
-    first = opacity_at(0, cutout[1]) > 0.5
-    cv2.imwrite(str(output / "demo.png"), first.astype(np.uint8) * 255)
     background = cv2.resize(picture("rocket.jpg"), (600, 400), interpolation=cv2.INTER_AREA)
     pillar = cv2.resize(picture("brick.png"), (320, 320), interpolation=cv2.INTER_AREA)[:, :32] * 0.9
     count = RATE * SECONDS

@@ -18,16 +18,12 @@ use crate::{Cli, Command, Global};
 /// without limits (CC0).
 const CLIP: &[u8] = include_bytes!("../../assets/demo.mp4");
 
-/// The cup's mask on the first frame.
-const MASK: &[u8] = include_bytes!("../../assets/demo.png");
-
-/// The prompts, as `masklet video` takes them.
-const PROMPTS: &str = r#"{"objects":[{"id":1,"prompts":[{"frame":0,"mask":"mask.png"}]}]}
-"#;
+/// A click on the cup, on the first frame, as `masklet video` takes it.
+const CLICK: &str = "0:80,170";
 
 /// See it work: track an object in a clip that is part of this program.
 ///
-/// The object's mask on the first frame is given; nothing is fetched. Writes the clip, the clip with
+/// The object is clicked on once, on the first frame; nothing is fetched. Writes the clip, the clip with
 /// the object's mask (demo.mp4) and a contact sheet (sheet.png) into the output folder, beside all
 /// that `masklet video` writes.
 #[derive(clap::Args)]
@@ -46,19 +42,11 @@ pub(crate) fn run(args: Args, global: &Global) -> Result<(), Failure> {
         .to_str()
         .ok_or_else(|| Failure::usage(anyhow!("the folder's name has to be UTF-8")))?;
     fs::create_dir_all(&args.output).with_context(|| format!("cannot create {folder}"))?;
-    let [clip, mask, prompts, movie, sheet] = [
-        "clip.mp4",
-        "mask.png",
-        "prompts.json",
-        "demo.mp4",
-        "sheet.png",
-    ]
-    .map(|name| format!("{folder}/{name}"));
+    let [clip, movie, sheet] =
+        ["clip.mp4", "demo.mp4", "sheet.png"].map(|name| format!("{folder}/{name}"));
     atomic::write(clip.as_ref(), CLIP)?;
-    atomic::write(mask.as_ref(), MASK)?;
-    atomic::write(prompts.as_ref(), PROMPTS.as_bytes())?;
 
-    let words = ["masklet", "video", &clip, "--prompts", &prompts];
+    let words = ["masklet", "video", &clip, "--point", CLICK];
     let words = words.into_iter().chain(["--overlay", &movie, "-o", folder]);
     let command = words.clone().collect::<Vec<_>>().join(" ");
     let Ok(Cli {
