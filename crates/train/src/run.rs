@@ -316,11 +316,8 @@ impl Run {
             checkpoint_encoder: self.config.checkpoint_encoder,
             seed: clip.draw.seed,
         };
-        // Within the thread pool a kernel begins at once; from outside, each would wake it and wait.
-        Ok(rayon::scope(|_| {
-            step.run(&tensors, &mut user, &mut |found| {
-                gradients.add(found, network);
-            })
+        Ok(step.run(&tensors, &mut user, &mut |found| {
+            gradients.add(found, network);
         }))
     }
 
