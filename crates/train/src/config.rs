@@ -45,6 +45,10 @@ pub struct TrainConfig {
     pub steps: usize,
     /// Clips whose gradients are added up for a step; at least 1.
     pub clips_per_step: usize,
+    /// How many clips of a step are computed at once, each on its share of the threads: faster with
+    /// a small network, but each needs its memory. The numbers are the same. At least 1, and at most
+    /// `clips_per_step`.
+    pub clips_at_once: usize,
     /// Seed of everything random, at most 2⁶³ - 1.
     pub seed: u64,
     /// Parameters that are not trained, by official names in which `*` is any text and `?` any
@@ -76,6 +80,7 @@ impl Default for TrainConfig {
         Self {
             steps: 1000,
             clips_per_step: 1,
+            clips_at_once: 1,
             seed: 0,
             freeze: Vec::new(),
             checkpoint_encoder: false,
@@ -148,6 +153,16 @@ impl TrainConfig {
     pub fn check(&self) -> Result<(), FieldError> {
         FieldError::at_least_one("steps", self.steps)?;
         FieldError::at_least_one("clips_per_step", self.clips_per_step)?;
+        FieldError::at_least_one("clips_at_once", self.clips_at_once)?;
+        FieldError::unless(
+            self.clips_at_once <= self.clips_per_step,
+            "clips_at_once",
+            self.clips_at_once,
+            format!(
+                "at most `clips_per_step` ({}) is accepted",
+                self.clips_per_step
+            ),
+        )?;
         let accepted = "at most 9223372036854775807 is accepted";
         FieldError::unless(
             i64::try_from(self.seed).is_ok(),

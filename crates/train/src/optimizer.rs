@@ -22,6 +22,7 @@ use burn::tensor::Tensor;
 use masklet_model::{ParameterName, Sam2};
 
 pub use gradients::GradientSum;
+pub(crate) use gradients::with_own_graph;
 pub use groups::{GroupedParameter, ParameterGroups};
 pub use schedule::Schedule;
 

@@ -5,6 +5,7 @@
 
 mod checkpoint;
 mod clip_step;
+mod clips_at_once;
 mod folder;
 mod network;
 mod trouble;
@@ -12,7 +13,6 @@ mod trouble;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use burn::tensor::Device;
 use masklet::Model;
 use masklet_data::SkipReport;
 use masklet_data::clip::Clip;
@@ -27,12 +27,13 @@ use crate::losses::LossParts;
 use crate::monitor::{
     LossRecord, Observer, RunInfo, Sample, StepRecord, Summary, ValidationRecord, peak_memory_bytes,
 };
-use crate::optimizer::{GradientSum, Optimizer};
+use crate::optimizer::{GradientSum, Optimizer, with_own_graph};
 use crate::rollout::ClipTensors;
 use crate::simulated_user::SimulatedUser;
 use crate::validate::validate;
 use crate::{Divergence, Result, TrainError};
-use clip_step::ClipStep;
+use clip_step::{ClipOutcome, ClipStep};
+use clips_at_once::ClipPools;
 use network::Start;
 
 /// A training run.
@@ -50,6 +51,7 @@ pub struct Run {
     /// Steps that were complete when this process began.
     resumed_at: u64,
     clips: ClipLoader,
+    pools: ClipPools,
     validation: Vec<Clip>,
     /// What could not be validated on.
     skipped: SkipReport,
@@ -138,6 +140,7 @@ impl Run {
                 .into_iter()
                 .chain(sources.not_held_out.iter().map(remark))
                 .collect(),
+            pools: ClipPools::new(config.clips_at_once),
             resumed_at: progress.step,
             folder,
             config,
@@ -259,8 +262,9 @@ impl Run {
         let mut gradients = GradientSum::default();
         let mut losses: Option<LossParts<f64>> = None;
         let mut ious = Vec::new();
-        for clip in &clips {
-            let outcome = self.clip_gradients(clip, objects, &mut gradients)?;
+        for result in self.clip_gradients(&clips, objects) {
+            let (outcome, found) = result?;
+            gradients.merge(found, &self.model.network);
             losses = Some(match losses {
                 Some(sum) => sum + outcome.losses,
                 None => outcome.losses,
@@ -298,27 +302,34 @@ impl Run {
         })
     }
 
+    /// What each clip came to, and its gradients.
     fn clip_gradients(
         &self,
-        clip: &TrainingClip,
+        clips: &[TrainingClip],
         objects: usize,
-        gradients: &mut GradientSum,
-    ) -> Result<clip_step::ClipOutcome> {
-        let device = self.training_device();
-        let tensors = ClipTensors::new(&clip.clip, self.inference.image_size, &device)?;
-        let frames = clip.clip.frames.len();
-        let mut user = SimulatedUser::new(&self.config.prompts, frames, clip.prompt_rng());
-        let network = &self.model.network;
-        let step = ClipStep {
-            network,
-            loss: &self.config.loss,
-            objects,
-            checkpoint_encoder: self.config.checkpoint_encoder,
-            seed: clip.draw.seed,
-        };
-        Ok(step.run(&tensors, &mut user, &mut |found| {
-            gradients.add(found, network);
-        }))
+    ) -> Vec<Result<(ClipOutcome, GradientSum)>> {
+        let device = self.compute.device.clone().autodiff();
+        let size = self.inference.image_size;
+        let config = &self.config;
+        let shared = &self.model.network;
+        self.pools.map(clips, |clip| {
+            let tensors = ClipTensors::new(&clip.clip, size, &device)?;
+            let frames = clip.clip.frames.len();
+            let mut user = SimulatedUser::new(&config.prompts, frames, clip.prompt_rng());
+            let network = with_own_graph(shared.clone());
+            let step = ClipStep {
+                network: &network,
+                loss: &config.loss,
+                objects,
+                checkpoint_encoder: config.checkpoint_encoder,
+                seed: clip.draw.seed,
+            };
+            let mut gradients = GradientSum::default();
+            let outcome = step.run(&tensors, &mut user, &mut |found| {
+                gradients.add(found, &network);
+            });
+            Ok((outcome, gradients))
+        })
     }
 
     /// The losses weighted as they enter the total.
@@ -336,10 +347,6 @@ impl Run {
             iou,
             occlusion,
         }
-    }
-
-    fn training_device(&self) -> Device {
-        self.compute.device.clone().autodiff()
     }
 
     /// Scores the weights to use, which were just written, and keeps them if they are the best;

@@ -16,16 +16,41 @@ use crate::monitor::{Sample, ValidationRecord};
 
 /// How a clip's objects are shown to the model on its first frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shown {
+pub enum Shown {
+    /// By their masks.
     Mask,
+    /// By a click at each one's centre.
     Click,
 }
 
-/// An object's score in a clip.
-struct Score {
-    j: f64,
-    f: f64,
-    occlusion: f64,
+impl Shown {
+    /// The ways that make sense for a clip: a single frame's masks are not worth giving.
+    pub fn ways(clip: &Clip) -> &'static [Self] {
+        match clip.frames.len() {
+            1 => &[Self::Click],
+            _ => &[Self::Mask, Self::Click],
+        }
+    }
+}
+
+/// How well an object of a clip was found, as fractions. Frames that are given are not scored.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ClipScore {
+    /// Region similarity.
+    pub j: f64,
+    /// Boundary accuracy.
+    pub f: f64,
+    /// The share of frames on which the occlusion score says whether the object is in the picture.
+    pub occlusion: f64,
+    /// Whether it is out of sight on one of the frames at least.
+    pub disappears: bool,
+}
+
+/// What the model says of an object on a frame.
+#[derive(Debug)]
+struct Found {
+    mask: Mask,
+    visible: bool,
 }
 
 /// Tracks all clips: from the first frame's masks (but not those of one frame), and from a click at
@@ -45,17 +70,11 @@ pub fn validate(
     let start = Instant::now();
     let mut scores = Vec::new();
     for clip in clips {
-        let still = clip.frames.len() == 1;
-        let ways: &[Shown] = match still {
-            true => &[Shown::Click],
-            false => &[Shown::Mask, Shown::Click],
-        };
-        for (place, &shown) in ways.iter().enumerate() {
+        for (place, &shown) in Shown::ways(clip).iter().enumerate() {
             if stopped() {
                 return Ok(None);
             }
-            let predictions = track(model, clip, shown)?;
-            let of_clip = score(clip, &predictions, shown);
+            let (of_clip, predictions) = score_clip(model, clip, shown)?;
             if place == 0 {
                 let jf = mean(of_clip.iter().map(|score| (score.j + score.f) / 2.0));
                 sampled(&Sample {
@@ -68,7 +87,7 @@ pub fn validate(
             scores.extend(of_clip);
         }
     }
-    let percent = |of: fn(&Score) -> f64| 100.0 * mean(scores.iter().map(of));
+    let percent = |of: fn(&ClipScore) -> f64| 100.0 * mean(scores.iter().map(of));
     let (j, f) = (percent(|score| score.j), percent(|score| score.f));
     Ok(Some(ValidationRecord {
         step,
@@ -81,8 +100,24 @@ pub fn validate(
     }))
 }
 
-/// For each frame the predicted mask of each object.
-fn track(model: &Model, clip: &Clip, shown: Shown) -> Result<Vec<Vec<Mask>>> {
+/// Tracks a clip: how well each object was found, and for each frame the predicted mask of each.
+///
+/// # Errors
+/// If the model cannot be run on the clip.
+pub fn score_clip(
+    model: &Model,
+    clip: &Clip,
+    shown: Shown,
+) -> Result<(Vec<ClipScore>, Vec<Vec<Mask>>)> {
+    let found = track(model, clip, shown)?;
+    let scores = (0..clip.objects.len())
+        .map(|object| score(clip, &found, object, shown))
+        .collect();
+    let masks = |frame: Vec<Found>| frame.into_iter().map(|found| found.mask).collect();
+    Ok((scores, found.into_iter().map(masks).collect()))
+}
+
+fn track(model: &Model, clip: &Clip, shown: Shown) -> Result<Vec<Vec<Found>>> {
     let options = VideoOptions {
         retention: MemoryRetention::Reachable,
         ..VideoOptions::default()
@@ -104,36 +139,39 @@ fn track(model: &Model, clip: &Clip, shown: Shown) -> Result<Vec<Vec<Mask>>> {
     let mut predictions = Vec::with_capacity(clip.frames.len());
     for result in session.propagate(Propagation::default())? {
         let objects = result?.objects;
-        predictions.push(objects.iter().map(|object| object.mask()).collect());
+        let found = objects.iter().map(|object| Found {
+            mask: object.mask(),
+            visible: object.visible(),
+        });
+        predictions.push(found.collect());
     }
     Ok(predictions)
 }
 
-fn score(clip: &Clip, predictions: &[Vec<Mask>], shown: Shown) -> Vec<Score> {
+fn score(clip: &Clip, found: &[Vec<Found>], object: usize, shown: Shown) -> ClipScore {
     let given = match shown {
         Shown::Mask => 1,
         Shown::Click => 0,
     };
-    let bits = |mask: &Mask| BitMask::from(mask);
-    (0..clip.objects.len())
-        .map(|object| {
-            let pairs: Vec<_> = clip
-                .frames
-                .iter()
-                .zip(predictions)
-                .skip(given)
-                .map(|(frame, found)| (bits(&frame.masks[object]), bits(&found[object])))
-                .collect();
-            let over = |of: &dyn Fn(&BitMask, &BitMask) -> f64| {
-                mean(pairs.iter().map(|(truth, found)| of(truth, found)))
-            };
-            Score {
-                j: over(&|truth, found| region_similarity(truth, found)),
-                f: over(&|truth, found| boundary_accuracy(truth, found, BOUNDARY_TOLERANCE)),
-                occlusion: over(&|truth, found| {
-                    f64::from(u8::from(truth.is_empty() == found.is_empty()))
-                }),
-            }
-        })
-        .collect()
+    let frames: Vec<_> = clip
+        .frames
+        .iter()
+        .zip(found)
+        .skip(given)
+        .map(|(frame, found)| (&frame.masks[object], &found[object]))
+        .collect();
+    let pairs: Vec<_> = frames
+        .iter()
+        .map(|(truth, found)| (BitMask::from(*truth), BitMask::from(&found.mask)))
+        .collect();
+    let over = |of: fn(&BitMask, &BitMask) -> f64| {
+        mean(pairs.iter().map(|(truth, found)| of(truth, found)))
+    };
+    let right = |(truth, found): &(&Mask, &Found)| truth.is_empty() != found.visible;
+    ClipScore {
+        j: over(region_similarity),
+        f: over(|truth, found| boundary_accuracy(truth, found, BOUNDARY_TOLERANCE)),
+        occlusion: mean(frames.iter().map(|pair| f64::from(u8::from(right(pair))))),
+        disappears: frames.iter().any(|(truth, _)| truth.is_empty()),
+    }
 }

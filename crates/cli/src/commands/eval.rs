@@ -1,5 +1,6 @@
 //! `masklet eval`: the paper's evaluations.
 
+mod clips;
 mod common;
 mod compare;
 mod image;
@@ -28,6 +29,8 @@ enum Command {
     Pvs(pvs::Args),
     /// Segment images by clicks and boxes.
     Image(image::Args),
+    /// Track clips made of pictures, with objects that disappear.
+    Clips(clips::Args),
     /// Score predictions of any tool.
     Score(score::Args),
     /// Compare two reports: what got better, what got worse.
@@ -40,6 +43,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         Command::Vos(args) => vos::run(args, global),
         Command::Pvs(args) => pvs::run(args, global),
         Command::Image(args) => image::run(args, global),
+        Command::Clips(args) => clips::run(args, global),
         Command::Score(args) => score::run(args, global),
         Command::Compare(args) => compare::run(args, global),
     }

@@ -43,7 +43,8 @@ impl<'a> Pictures<'a> {
                 let mut source = project.open_frames(video)?;
                 for (frame, picture) in Frames::from(&mut source, 0).enumerate() {
                     let to = folder.join(format!("{frame:05}.jpg"));
-                    atomic::write(&to, &picture?.to_jpeg(QUALITY)?)?;
+                    // One scan is also read faster, by whoever trains on it.
+                    atomic::write(&to, &picture?.to_jpeg_fast(QUALITY)?)?;
                 }
             }
         }

@@ -107,8 +107,8 @@ pub struct ValidationRecord {
     /// The mean of J and F, per cent.
     #[serde(deserialize_with = "number")]
     pub j_and_f: f64,
-    /// The share of frames on which an object is predicted exactly if it is annotated, mean over
-    /// objects, per cent.
+    /// The share of frames on which the occlusion score says whether an object is in the picture,
+    /// mean over objects, per cent.
     #[serde(deserialize_with = "number")]
     pub occlusion_accuracy: f64,
     /// The time that the validation took.

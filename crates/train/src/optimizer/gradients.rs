@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Gradients, Tensor};
 use masklet_model::Sam2;
@@ -20,6 +20,11 @@ impl GradientSum {
         self.0.accumulate(network, gradients);
     }
 
+    /// Adds another sum, of the same parameters.
+    pub fn merge(&mut self, other: Self, network: &Sam2) {
+        self.0.accumulate(network, other.into_gradients());
+    }
+
     /// The sum, by the parameters' ids.
     pub(super) fn into_gradients(mut self) -> GradientsParams {
         self.0.grads()
@@ -30,6 +35,21 @@ impl fmt::Debug for GradientSum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("GradientSum")
     }
+}
+
+/// The same parameters, as the leaves of a graph of their own. Burn keeps graphs that share leaves
+/// behind one lock, so passes through one network wait for each other.
+pub(crate) fn with_own_graph(network: Sam2) -> Sam2 {
+    struct OwnLeaves;
+    impl ModuleMapper for OwnLeaves {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            param.map(|tensor| {
+                let recorded = tensor.is_require_grad();
+                tensor.detach().set_require_grad(recorded)
+            })
+        }
+    }
+    network.map(&mut OwnLeaves)
 }
 
 /// The L2 norm of the gradients of all trained parameters together.
