@@ -13,6 +13,9 @@ pub(crate) enum DeviceName {
     /// The first GPU that Vulkan offers.
     #[cfg(feature = "vulkan")]
     Vulkan,
+    /// The first GPU that Vulkan, Metal or DirectX 12 offers.
+    #[cfg(feature = "wgpu")]
+    Wgpu,
 }
 
 impl DeviceName {
@@ -24,6 +27,8 @@ impl DeviceName {
             Self::Cuda => Compute::cuda(0),
             #[cfg(feature = "vulkan")]
             Self::Vulkan => Compute::vulkan(),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => Compute::wgpu(),
         }
     }
 }

@@ -7,6 +7,7 @@ mod dataset;
 mod detect;
 mod error;
 pub mod export;
+pub mod generate;
 mod images;
 pub mod inspect;
 mod label_map;

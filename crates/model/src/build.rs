@@ -69,6 +69,16 @@ impl Compute {
         }
     }
 
+    /// The first GPU (or software renderer) that the system's graphics interface offers (Vulkan, Metal
+    /// or DirectX 12), with shaders in WGSL, in f32.
+    #[cfg(feature = "wgpu")]
+    pub fn wgpu() -> Self {
+        Self {
+            device: Device::wgpu(burn::tensor::DeviceKind::DefaultDevice),
+            precision: Precision::F32,
+        }
+    }
+
     /// The CPU, in bf16 where the processor multiplies it natively, else in f32.
     pub fn fastest_cpu() -> Self {
         Self::cpu(if bf16_native() {

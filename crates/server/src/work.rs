@@ -12,4 +12,4 @@ mod worker;
 pub(crate) use prompt::{Predicted, PromptOrder};
 pub(crate) use propagation::{Control, Happened, Order, Outcome, Propagation};
 pub(crate) use sessions::Sessions;
-pub(crate) use worker::{Lane, Worker};
+pub(crate) use worker::{Lane, Turn, Worker};

@@ -1,9 +1,11 @@
-//! `masklet data`: looking into data sets.
+//! `masklet data`: looking into data sets, and making them.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use clap::{Subcommand, ValueEnum};
+use masklet_data::generate::{self, GenerateOptions};
 use masklet_data::inspect::{self, ImageCounts, Inspection, SheetOptions, Spread, VideoCounts};
 use masklet_data::{Dataset, Masklets, ReadOptions, SkipReport};
 use serde::Serialize;
@@ -13,12 +15,13 @@ use crate::failure::Failure;
 use crate::output::{print_json, print_line};
 use crate::progress::Progress;
 
-/// Look into data sets.
+/// Look into data sets, and make pictures to train on.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   masklet data inspect DAVIS/ --split 2017/val
   masklet data inspect coco/ --split val2017 --sheet coco.png
-  masklet data inspect sa-v/ --masklets manual --json")]
+  masklet data inspect sa-v/ --masklets manual --json
+  masklet data generate --images 1000 -o generated/")]
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Action,
@@ -31,6 +34,35 @@ enum Action {
     /// Recognised are DAVIS, MOSE, YouTube-VOS, LVOS, SA-V (training, validation, test), folders
     /// of frames and masks, SA-1B, COCO instances, and pictures with label maps.
     Inspect(InspectArgs),
+    /// Make pictures with label maps by code, to train on without anybody's licence.
+    ///
+    /// Shapes with textures, parts, light, shadows and others of their kind, before one another. The
+    /// same options give the same pictures; an interrupted run goes on.
+    Generate(GenerateArgs),
+}
+
+#[derive(clap::Args)]
+struct GenerateArgs {
+    /// A new or empty folder, or that of an interrupted run with the same options.
+    #[arg(short, long, value_name = "FOLDER")]
+    output: PathBuf,
+    /// How many pictures.
+    #[arg(long, value_name = "N", default_value_t = GenerateOptions::default().images)]
+    images: usize,
+    /// Width and height in pixels.
+    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "480x320", value_parser = size)]
+    size: (u32, u32),
+    /// Seed of everything random.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+}
+
+/// Two numbers around an `x`.
+fn size(text: &str) -> Result<(u32, u32), String> {
+    let sides = text.split_once('x');
+    let numbers =
+        sides.and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
+    numbers.ok_or_else(|| "width and height are accepted, such as 480x320".to_owned())
 }
 
 #[derive(clap::Args)]
@@ -72,7 +104,29 @@ enum MaskletKind {
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
-    let Action::Inspect(args) = &args.action;
+    match &args.action {
+        Action::Inspect(args) => inspect(args, global),
+        Action::Generate(args) => generate(args, global),
+    }
+}
+
+fn generate(args: &GenerateArgs, global: &Global) -> Result<(), Failure> {
+    let options = GenerateOptions {
+        images: args.images,
+        size: args.size,
+        seed: args.seed,
+    };
+    let progress = Mutex::new(Progress::new("picture", Some(args.images), global.quiet));
+    let result = generate::write(&args.output, &options, &|| {
+        let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.step();
+    });
+    let progress = progress.into_inner();
+    progress.unwrap_or_else(PoisonError::into_inner).finish();
+    Ok(result?)
+}
+
+fn inspect(args: &InspectArgs, global: &Global) -> Result<(), Failure> {
     let options = ReadOptions {
         split: args.split.clone(),
         resolution: args.resolution.clone(),

@@ -16,7 +16,9 @@ use crate::auth::Caller;
 use crate::error::{ApiError, Result};
 use crate::routes::Routes;
 use crate::state::{Changed, State};
-use crate::work::{Control, Happened, Lane, Order, Outcome, Predicted, PromptOrder, Propagation};
+use crate::work::{
+    Control, Happened, Lane, Order, Outcome, Predicted, PromptOrder, Propagation, Turn,
+};
 
 pub(crate) fn routes(routes: Routes) -> Routes {
     routes
@@ -47,7 +49,8 @@ async fn prepare(
         let task = sessions.project.task(task)?;
         sessions.get(user, &task)?.prepare(frame)?;
         let milliseconds = begun.elapsed().as_millis() as u64;
-        Ok(json!({ "frame": frame, "milliseconds": milliseconds }))
+        let ready = json!({ "frame": frame, "milliseconds": milliseconds });
+        Ok(Turn::Done(ready))
     });
     Ok(Json(ready.await?))
 }
@@ -83,7 +86,8 @@ async fn prompt(
         .worker
         .ask(caller.id(), Lane::Urgent, move |sessions| {
             let predicted = sessions.prompt(&order);
-            predicted.map_err(|error| error.with_task(&sessions.project, task))
+            let predicted = predicted.map_err(|error| error.with_task(&sessions.project, task));
+            Ok(predicted?.map_or(Turn::Again, Turn::Done))
         });
     Ok(Json(predicted.await?))
 }

@@ -1,7 +1,7 @@
 //! Prompts on one frame, answered with a mask that is stored.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use masklet::{Direction, ObjectMask};
 use masklet_engine::{
@@ -113,8 +113,9 @@ impl PromptOrder {
 }
 
 impl Sessions {
-    /// Segments an object on a frame, and stores its mask.
-    pub(crate) fn prompt(&mut self, order: &PromptOrder) -> Result<Predicted> {
+    /// Segments an object on a frame, and stores its mask; `None` if the session needs another turn
+    /// before that, to be shown what is stored.
+    pub(crate) fn prompt(&mut self, order: &PromptOrder) -> Result<Option<Predicted>> {
         let PromptOrder {
             user,
             task,
@@ -130,6 +131,10 @@ impl Sessions {
         let begun = Instant::now();
         let found = self.predict(order, &known, stored.as_ref());
         let found = found.inspect_err(|_| self.forget(user, task))?;
+        self.note_unfinished(user, task, found.is_none());
+        let Some(found) = found else {
+            return Ok(None);
+        };
         let milliseconds = begun.elapsed().as_millis() as u64;
         let mask = Rle::encode(&found.mask());
         let update = MaskUpdate {
@@ -161,13 +166,13 @@ impl Sessions {
         }
         let task = self.project.task(task)?;
         self.live.task(&task);
-        Ok(Predicted {
+        Ok(Some(Predicted {
             revision: done.revision,
             entry,
             mask,
             score: found.predicted_iou,
             milliseconds,
-        })
+        }))
     }
 
     fn predict(
@@ -175,12 +180,15 @@ impl Sessions {
         order: &PromptOrder,
         task: &Task,
         stored: Option<&FrameEntry>,
-    ) -> Result<ObjectMask> {
+    ) -> Result<Option<ObjectMask>> {
         let project = Arc::clone(&self.project);
+        let showing = self.turn_of(order.user, task.id);
         let session = self.get(order.user, task)?;
         match task.phase {
-            Phase::PerFrame | Phase::MaskPropagation => session.alone(&project, order, stored),
-            Phase::Interactive => session.with_memory(&project, order, stored),
+            Phase::PerFrame | Phase::MaskPropagation => {
+                session.alone(&project, order, stored).map(Some)
+            }
+            Phase::Interactive => session.with_memory(&project, order, stored, showing),
         }
     }
 }
@@ -210,13 +218,15 @@ impl Session {
         self.play(frame, SCRATCH, rest)
     }
 
-    /// Segments with what is remembered of other frames.
+    /// Segments with what is remembered of other frames; `None` if it takes longer than `showing` to
+    /// show them.
     fn with_memory(
         &mut self,
         project: &Project,
         order: &PromptOrder,
         stored: Option<&FrameEntry>,
-    ) -> Result<ObjectMask> {
+        showing: Duration,
+    ) -> Result<Option<ObjectMask>> {
         let PromptOrder { masklet, frame, .. } = *order;
         let id = object_of(masklet)?;
         let touched = stored.filter(|stored| stored.touched());
@@ -231,20 +241,27 @@ impl Session {
                 .map(|_| (frame, Direction::Forward)),
             except: replaced.then_some(frame),
         };
-        self.sync(project, masklet, &wanted)?;
+        if !self.sync(project, masklet, &wanted, showing)? {
+            return Ok(None);
+        }
         let known = touched.is_some_and(|stored| self.knows(masklet, stored));
         let (start, rest) = order.plan(stored, known)?;
         if let (Start::Mask, Some(stored)) = (start, stored) {
             let mask = self.read(project, stored)?;
             self.video.add_mask(frame as usize, id, &mask.decode())?;
         }
-        self.play(frame as usize, id, rest)
+        self.play(frame as usize, id, rest).map(Some)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use masklet::{Compute, Model};
+    use masklet_engine::{ModelFacts, NewMasklet, NewTask, VideoImport};
+    use masklet_media::Mask;
+
     use super::*;
+    use crate::live::Live;
 
     fn click(x: f32) -> Prompt {
         Prompt::Click {
@@ -316,5 +333,83 @@ mod tests {
         ] {
             assert!(order(&bad).check().is_err(), "{bad:?}");
         }
+    }
+
+    /// A project with a clip, two tasks alike with masks that were drawn on the first five frames, and
+    /// the sessions of a server; an order for each task.
+    fn long_sessions(folder: &std::path::Path) -> (Sessions, [PromptOrder; 2]) {
+        let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
+        let clip = folder.join("clip");
+        std::fs::create_dir_all(&clip).unwrap();
+        for frame in 0..7 {
+            let name = format!("{frame:05}.png");
+            std::fs::copy(fixtures.join("frames").join(&name), clip.join(&name)).unwrap();
+        }
+        let project = Project::create(folder.join("project"), "Lab", "Olga").unwrap();
+        let user = project.owner().unwrap().id;
+        let video = VideoImport::of(&clip).unwrap();
+        let video = project.import_video(user, &video, &mut |_| ()).unwrap();
+        let orders = [(); 2].map(|()| {
+            let new = NewTask {
+                phase: Some(Phase::Interactive),
+                masklets: vec![NewMasklet::default()],
+                ..NewTask::on(video.value)
+            };
+            let task = project.create_task(user, &new).unwrap().value;
+            project.claim(user, task).unwrap();
+            let masklet = project.task(task).unwrap().masklets[0].id;
+            let drawn = |frame| {
+                let mask = Mask::from_fn(208, 152, |x, y| {
+                    x.abs_diff(60 + frame) + y.abs_diff(70) < 30
+                });
+                MaskUpdate {
+                    edited: true,
+                    ..MaskUpdate::new(masklet, frame, Rle::encode(&mask))
+                }
+            };
+            let drawn: Vec<MaskUpdate> = (0..5).map(drawn).collect();
+            let done = project.annotate(user, task, None, &drawn, None).unwrap();
+            PromptOrder {
+                user,
+                task,
+                seen: done.revision,
+                masklet,
+                frame: 6,
+                prompts: vec![click(70.0)],
+                milliseconds: 0,
+            }
+        });
+        let config = std::fs::read(fixtures.join("sam2.1/config.json")).unwrap();
+        let config = serde_json::from_slice(&config).unwrap();
+        let model = Model::random(&config, 1, Compute::default()).unwrap();
+        let facts = ModelFacts {
+            name: "micro".to_owned(),
+            sha256: None,
+        };
+        let live = Arc::new(Live::new());
+        let sessions = Sessions::new(&model, facts, Arc::new(project), live);
+        (sessions, orders)
+    }
+
+    #[test]
+    fn a_long_session_is_rebuilt_in_several_turns_and_is_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut sessions, [first, second]) = long_sessions(folder.path());
+        let answer = |sessions: &mut Sessions, order: &PromptOrder| {
+            let mut turns = 1;
+            loop {
+                match sessions.prompt(order).unwrap() {
+                    Some(found) => return (turns, found),
+                    None => turns += 1,
+                }
+                assert!(turns < 10, "it goes on");
+            }
+        };
+        sessions.showing = Duration::MAX;
+        let (_, whole) = answer(&mut sessions, &first);
+        sessions.showing = Duration::ZERO;
+        let (turns, parts) = answer(&mut sessions, &second);
+        assert_eq!(turns, 5, "a frame each");
+        assert!(whole.mask == parts.mask);
     }
 }

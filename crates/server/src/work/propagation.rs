@@ -104,7 +104,9 @@ impl Propagation {
             self.tell(Happened::Paused { next: self.next });
             return Ok(Step::Paused);
         }
-        let task = self.catch_up(sessions)?;
+        let Some(task) = self.catch_up(sessions)? else {
+            return Ok(Step::Again);
+        };
         self.track(sessions, &task)?;
         let Some(next) = self.after(self.next, sessions, &task)? else {
             return self.finish(sessions, "end");

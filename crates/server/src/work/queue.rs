@@ -34,6 +34,14 @@ impl<T> Turns<T> {
         }
     }
 
+    /// Something that goes on before all else of its user's, when it is the user's turn.
+    pub(crate) fn push_first(&mut self, user: UserId, thing: T) {
+        match self.users.iter_mut().find(|(known, _)| *known == user) {
+            Some((_, own)) => own.push_front(thing),
+            None => self.users.push_back((user, VecDeque::from([thing]))),
+        }
+    }
+
     /// The next thing; its user goes to the end of the row.
     pub(crate) fn pop(&mut self) -> Option<(UserId, T)> {
         let (user, mut own) = self.users.pop_front()?;
@@ -60,8 +68,8 @@ impl<T> Turns<T> {
 /// What is to be done next.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Next<J, P> {
-    /// A job that ends.
-    Job(J),
+    /// A job, which may come back.
+    Job(UserId, J),
     /// A step of a propagation, which may come back.
     Step(UserId, P),
 }
@@ -95,6 +103,11 @@ impl<J, P> Queue<J, P> {
     /// Something that somebody waits for.
     pub(crate) fn push_urgent(&mut self, user: UserId, job: J) {
         self.urgent.push(user, job);
+    }
+
+    /// Something that somebody waits for and that goes on after a turn.
+    pub(crate) fn again_urgent(&mut self, user: UserId, job: J) {
+        self.urgent.push_first(user, job);
     }
 
     /// Something that somebody may want soon, in place of what they may have wanted before.
@@ -138,9 +151,9 @@ impl<J, P> Queue<J, P> {
         let patient = self.in_a_row < MOST_IN_A_ROW || self.slow.is_empty();
         if patient {
             let job = self.urgent.pop().or_else(|| self.ahead.pop_front());
-            if let Some((_, job)) = job {
+            if let Some((user, job)) = job {
                 self.in_a_row += 1;
-                return Some(Next::Job(job));
+                return Some(Next::Job(user, job));
             }
         }
         self.in_a_row = 0;
@@ -159,7 +172,7 @@ mod tests {
     fn taken(queue: &mut Queue<&'static str, &'static str>) -> Vec<&'static str> {
         let next = std::iter::from_fn(|| queue.pop());
         next.map(|next| match next {
-            Next::Job(name) | Next::Step(_, name) => name,
+            Next::Job(_, name) | Next::Step(_, name) => name,
         })
         .collect()
     }
@@ -183,6 +196,17 @@ mod tests {
         queue.push_ahead(ANN, "new");
         queue.push_urgent(BEN, "click");
         assert_eq!(taken(&mut queue), ["click", "new", "track a", "track b"]);
+    }
+
+    #[test]
+    fn a_job_that_goes_on_lets_others_before_it_but_not_its_own_user_s() {
+        let mut queue: Queue<&str, &str> = Queue::default();
+        queue.push_urgent(ANN, "a1");
+        queue.push_urgent(ANN, "a2");
+        queue.push_urgent(BEN, "b1");
+        assert_eq!(queue.pop(), Some(Next::Job(ANN, "a1")));
+        queue.again_urgent(ANN, "a1 again");
+        assert_eq!(taken(&mut queue), ["b1", "a1 again", "a2"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! session that was dropped and a server that was killed are all one case.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use masklet::{
     BoxPrompt, Click, ClickHistory, Direction, FrameResult, ObjectId, ObjectMask, VideoSession,
@@ -166,13 +167,16 @@ impl Session {
         self.known.entry(masklet).or_default().insert(frame, known);
     }
 
-    /// Shows the session what is stored of an object and it does not know.
+    /// Shows the session what is stored of an object and it does not know: at least one frame, and
+    /// further ones for as long as `showing`. Returns whether it knows all now.
     pub(super) fn sync(
         &mut self,
         project: &Project,
         masklet: MaskletId,
         wanted: &Wanted,
-    ) -> Result<()> {
+        showing: Duration,
+    ) -> Result<bool> {
+        let begun = Instant::now();
         let id = object_of(masklet)?;
         let stored = project.frames(masklet)?;
         let mut conditioning: Vec<&FrameEntry> = stored
@@ -187,10 +191,15 @@ impl Session {
         if self.contradicts(masklet, &stored, &conditioning) {
             self.forget(masklet)?;
         }
+        let mut shown = false;
         for entry in &conditioning {
             if !self.knows(masklet, entry) {
+                if shown && begun.elapsed() >= showing {
+                    return Ok(false);
+                }
                 self.show(project, id, entry, wanted.conditioning)?;
                 self.note(masklet, entry, true);
+                shown = true;
             }
         }
         if let Some((next, direction)) = wanted.near
@@ -202,7 +211,7 @@ impl Session {
                 .collect();
             self.recall(project, masklet, &stored, (next, direction))?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Whether the session knows something of an object that is not so any more, and that showing

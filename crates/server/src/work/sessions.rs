@@ -21,10 +21,19 @@ const CACHED_FRAMES: usize = 6;
 /// For how long a session that nobody uses is kept.
 const UNUSED: Duration = Duration::from_secs(600);
 
+/// For how long a session is shown frames in a turn.
+const SHOWING: Duration = Duration::from_millis(200);
+/// Sessions that may be unfinished between turns at most.
+const MOST_UNFINISHED: usize = 2;
+/// After so long without a turn nobody waits for an unfinished session.
+const ABANDONED: Duration = Duration::from_secs(20);
+
 struct Open {
     user: UserId,
     task: TaskId,
     used: Instant,
+    /// Whether it lacks what is stored, and is shown more in its next turn.
+    unfinished: bool,
     session: Session,
 }
 
@@ -36,8 +45,17 @@ pub(crate) struct Sessions {
     pub(crate) live: Arc<Live>,
     /// The latest last.
     open: Vec<Open>,
+    /// For how long a session is shown frames before others have their turn.
+    pub(super) showing: Duration,
     /// Those in which something is propagated.
     pinned: HashSet<(UserId, TaskId)>,
+}
+
+impl Open {
+    /// Whether somebody waits for it to be finished; they may have left.
+    fn is_being_shown(&self) -> bool {
+        self.unfinished && self.used.elapsed() < ABANDONED
+    }
 }
 
 impl Sessions {
@@ -57,6 +75,7 @@ impl Sessions {
             project,
             live,
             open: Vec::new(),
+            showing: SHOWING,
             pinned: HashSet::new(),
         }
     }
@@ -73,6 +92,7 @@ impl Sessions {
                     user,
                     task: task.id,
                     used: Instant::now(),
+                    unfinished: false,
                     session: Session::new(self.predictor.session(frames), task.phase),
                 }
             }
@@ -91,11 +111,35 @@ impl Sessions {
         let all =
             |open: &[Open]| -> usize { open.iter().map(|open| open.session.remembered()).sum() };
         while self.open.len() >= MOST_SESSIONS || all(&self.open) + remembered > MOST_REMEMBERED {
-            let free = |open: &Open| !self.pinned.contains(&(open.user, open.task));
+            let free = |open: &Open| {
+                !self.pinned.contains(&(open.user, open.task)) && !open.is_being_shown()
+            };
             let Some(oldest) = self.open.iter().position(free) else {
                 return;
             };
             self.open.remove(oldest);
+        }
+    }
+
+    /// For how long a user's session may be shown frames in this turn. Others have theirs between, but
+    /// only so many sessions can be unfinished: if all were, each would drop another before its next
+    /// turn, and none would ever be finished.
+    pub(super) fn turn_of(&self, user: UserId, task: TaskId) -> Duration {
+        let others = self
+            .open
+            .iter()
+            .filter(|open| open.is_being_shown() && (open.user, open.task) != (user, task));
+        match others.count() < MOST_UNFINISHED {
+            true => self.showing,
+            false => Duration::MAX,
+        }
+    }
+
+    /// Notes whether a session lacks what is stored.
+    pub(super) fn note_unfinished(&mut self, user: UserId, task: TaskId, unfinished: bool) {
+        let known = |open: &&mut Open| open.user == user && open.task == task;
+        if let Some(open) = self.open.iter_mut().find(known) {
+            open.unfinished = unfinished;
         }
     }
 

@@ -22,7 +22,15 @@ const RENEWAL_CHECK: Duration = Duration::from_millis(250);
 /// How often an idle worker looks for sessions to drop.
 const IDLE_CHECK: Duration = Duration::from_secs(30);
 
-type Job = Box<dyn FnOnce(&mut Sessions) + Send>;
+type Job = Box<dyn FnMut(&mut Sessions) -> Turn<()> + Send>;
+
+/// What comes of a turn.
+pub(crate) enum Turn<T> {
+    /// The answer.
+    Done(T),
+    /// Another one is needed; others have theirs before.
+    Again,
+}
 
 /// How much somebody waits for a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,19 +80,29 @@ impl Worker {
         })
     }
 
-    /// Has the model do something, and waits for what comes of it.
+    /// Has the model do something, in one turn or several, and waits for what comes of it.
     pub(crate) async fn ask<T: Send + 'static>(
         &self,
         user: UserId,
         lane: Lane,
-        run: impl FnOnce(&mut Sessions) -> Result<T> + Send + 'static,
+        mut run: impl FnMut(&mut Sessions) -> Result<Turn<T>> + Send + 'static,
     ) -> Result<T> {
         let (answer, answered) = oneshot::channel();
+        let mut answer = Some(answer);
         let job: Job = Box::new(move |sessions| {
-            if !answer.is_closed() {
-                // Whoever asked may have left meanwhile.
-                let _ = answer.send(run(sessions));
+            // Whoever asked may have left meanwhile.
+            if answer.as_ref().is_none_or(oneshot::Sender::is_closed) {
+                return Turn::Done(());
             }
+            let result = match run(sessions) {
+                Ok(Turn::Again) => return Turn::Again,
+                Ok(Turn::Done(result)) => Ok(result),
+                Err(error) => Err(error),
+            };
+            if let Some(answer) = answer.take() {
+                let _ = answer.send(result);
+            }
+            Turn::Done(())
         });
         {
             let mut waiting = self.inner.lock();
@@ -203,10 +221,12 @@ impl Inner {
         while let Some(next) = self.next(&mut sessions) {
             self.renew_leases(&sessions, &mut renewed);
             match next {
-                Next::Job(job) => {
-                    if catch_unwind(AssertUnwindSafe(|| job(&mut sessions))).is_err() {
+                Next::Job(user, mut job) => {
+                    match catch_unwind(AssertUnwindSafe(|| job(&mut sessions))) {
+                        Ok(Turn::Done(())) => {}
+                        Ok(Turn::Again) => self.lock().queue.again_urgent(user, job),
                         // Nobody knows what state they are in; all of it is stored.
-                        sessions.drop_all();
+                        Err(_) => sessions.drop_all(),
                     }
                 }
                 Next::Step(user, propagation) => self.step(&mut sessions, user, propagation),
@@ -220,7 +240,7 @@ impl Inner {
         waiting.at_work = false;
         loop {
             if let Some(next) = waiting.queue.pop() {
-                waiting.at_work = matches!(next, Next::Job(_));
+                waiting.at_work = matches!(next, Next::Job(..));
                 return Some(next);
             }
             if waiting.closed {
@@ -318,7 +338,7 @@ mod tests {
             .build()
             .unwrap();
         let ask = |run: fn() -> Result<u8>| {
-            runtime.block_on(worker.ask(UserId(1), Lane::Urgent, move |_| run()))
+            runtime.block_on(worker.ask(UserId(1), Lane::Urgent, move |_| run().map(Turn::Done)))
         };
         let failed = ask(|| panic!("what a kernel might say")).unwrap_err();
         assert_eq!(failed.code(), "failed");

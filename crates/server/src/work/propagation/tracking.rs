@@ -12,8 +12,9 @@ use crate::work::sessions::Sessions;
 use crate::work::wanted::{Conditioning, Wanted};
 
 impl Propagation {
-    /// Brings the session to what is stored, where the user changed something meanwhile.
-    pub(super) fn catch_up(&mut self, sessions: &mut Sessions) -> Result<Task> {
+    /// Brings the session to what is stored, where the user changed something meanwhile; `None` if that
+    /// takes another turn.
+    pub(super) fn catch_up(&mut self, sessions: &mut Sessions) -> Result<Option<Task>> {
         let Order { user, task: id, .. } = self.order;
         let project = Arc::clone(&sessions.project);
         let current = project.revision(Scope::Task(id))?;
@@ -32,9 +33,10 @@ impl Propagation {
                 "nothing is tracked in phase 1: annotate each frame, or change the task's phase",
             ));
         }
+        let showing = sessions.turn_of(user, id);
         let session = sessions.get(user, &task)?;
         if session.revision == Some(seen) && self.frames > 0 {
-            return Ok(task);
+            return Ok(Some(task));
         }
         let (from, next) = (self.order.from, self.next);
         let wanted = Wanted {
@@ -50,7 +52,9 @@ impl Propagation {
                 // What follows a mask is by that mask alone, whatever was tracked before.
                 session.forget(masklet)?;
             }
-            session.sync(&project, masklet, &wanted)?;
+            if !session.sync(&project, masklet, &wanted, showing)? {
+                return Ok(None);
+            }
             if !session.video.objects().contains(&object_of(masklet)?) {
                 let name = &task.masklet(masklet)?.name;
                 return Err(ApiError::bad_request(match task.phase {
@@ -62,7 +66,7 @@ impl Propagation {
             }
         }
         session.revision = Some(seen);
-        Ok(task)
+        Ok(Some(task))
     }
 
     /// Tracks the objects on the next frame.
