@@ -306,6 +306,30 @@ fn tiny_davis(root: &Path) {
 }
 
 #[test]
+fn data_generate_makes_pictures_that_inspect_knows() {
+    let run = Run::new();
+    let generate =
+        |more: &[&str]| run.command(&[&["data", "generate", "-o", "made"], more].concat());
+    succeeded(&generate(&["--images", "3", "--size", "96x64"]));
+    let output = run.command(&["data", "inspect", "made", "--no-sheet", "--json"]);
+    succeeded(&output);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(
+        report["layout"].as_str().unwrap().contains("label"),
+        "{report}"
+    );
+    // The same again keeps what is there; other options need another folder.
+    succeeded(&generate(&["--images", "3", "--size", "96x64"]));
+    let output = generate(&["--images", "3", "--size", "64x96"]);
+    assert_ne!(output.status.code(), Some(0));
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(message.contains("other options"), "{message}");
+    let output = generate(&["--size", "96"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("480x320"));
+}
+
+#[test]
 fn data_inspect_counts_and_draws_a_contact_sheet() {
     let run = Run::new();
     tiny_davis(&run.path("davis"));

@@ -359,6 +359,46 @@ fn images_are_segmented_by_clicks_and_boxes() {
 }
 
 #[test]
+fn clips_made_of_pictures_are_tracked_and_what_disappears_is_counted() {
+    let run = Run::with_images();
+    let config = r#"
+        [data.motion]
+        frames = 4
+        objects = 1
+        longest_side = 200
+        area = [0.0, 1.0]
+        occluders = [1, 1]
+        hide = 1.0
+        [validation]
+        clips = 2
+    "#;
+    fs::write(run.path("clips.toml"), config).unwrap();
+    let arguments = ["clips", "clips.toml", "--data", "data", "--json"];
+    let output = run.with_model(&arguments);
+    succeeded(&output);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&report["clips"], &report["frames"]),
+        (&2.into(), &8.into())
+    );
+    let rows = report["rows"].as_array().unwrap();
+    let prompts: Vec<&Value> = rows.iter().map(|row| &row["prompt"]).collect();
+    assert_eq!(prompts, ["mask", "click"]);
+    for row in rows {
+        assert_eq!(row["objects"], 2);
+        for score in ["j_and_f", "j", "f", "occlusion_accuracy"] {
+            let score = row[score].as_f64().unwrap();
+            assert!((0.0..=100.0).contains(&score), "{row}");
+        }
+        // Something passes in front of each, and hides it on one of four frames or more.
+        assert_eq!(row["disappearing"]["objects"], 2);
+    }
+    let output = run.command(&["clips", "none.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("none.toml"));
+}
+
+#[test]
 fn small_segments_can_be_left_out() {
     let run = Run::with_images();
     let score = |least: &str| {

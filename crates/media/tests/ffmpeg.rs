@@ -52,6 +52,7 @@ frame() {{ printf 'P6\n2 1\n255\n'; for i in 1 2 3 4 5 6; do printf "\\$(printf 
         FfmpegTools {
             ffmpeg,
             ffprobe: self.folder.path().join("no-ffprobe"),
+            patience: Duration::from_secs(60),
         }
     }
 
@@ -112,6 +113,28 @@ fn going_back_starts_again_at_the_frame_asked_for() {
         .collect();
     for (filter, start) in filters.iter().zip([0, 1, 0]) {
         assert!(filter.contains(&format!("gte(n,{start})")), "{filter}");
+    }
+}
+
+#[test]
+fn a_program_that_hangs_is_ended() {
+    let stage = Stage::new();
+    // Its first frame, and no more; ffprobe says nothing at all.
+    let tools = FfmpegTools {
+        ffprobe: stage.program("ffprobe", "exec sleep 1000"),
+        patience: Duration::from_millis(300),
+        ..stage.tools("frame 10; frame 11; exec sleep 1000")
+    };
+    let mut video = FfmpegVideo::open_with(tools, &stage.video).unwrap();
+    assert_eq!(level(video.frame(0).unwrap()), Some(10));
+    assert_eq!(level(video.frame(1).unwrap()), Some(11));
+    let error = video.frame(2).unwrap_err().to_string();
+    assert!(
+        error.contains("frame 2") && error.contains("nothing for 0.3 s"),
+        "{error}"
+    );
+    for pid in stage.noted("pids") {
+        assert!(!is_running(&pid), "{pid} was left running");
     }
 }
 
@@ -242,6 +265,7 @@ fn without_ffmpeg_the_message_says_what_to_install() {
     let tools = FfmpegTools {
         ffmpeg: stage.folder.path().join("nowhere"),
         ffprobe: stage.folder.path().join("nowhere"),
+        ..FfmpegTools::default()
     };
     let error = FfmpegVideo::open_with(tools.clone(), &stage.video)
         .err()

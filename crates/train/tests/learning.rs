@@ -172,6 +172,22 @@ fn computing_the_encoder_again_changes_nothing_but_memory() {
 }
 
 #[test]
+fn how_many_clips_are_computed_at_once_changes_nothing() {
+    let place = Place::new();
+    let run = |name: &str, at_once: usize| {
+        let mut config = place.config("steps = 2\nclips_per_step = 3");
+        config.clips_at_once = at_once;
+        config.validation.every = 0;
+        train(&mut place.begin(name, config), &|| false);
+        let weights = place.0.path().join(name).join("last.safetensors");
+        (place.records(name), fs::read(weights).unwrap())
+    };
+    let ((records, weights), (others, other_weights)) = (run("one", 1), run("two", 2));
+    assert_eq!(records, others);
+    assert!(weights == other_weights);
+}
+
+#[test]
 fn a_run_that_was_stopped_goes_on_with_the_same_numbers() {
     let place = Place::new();
     let config = || {

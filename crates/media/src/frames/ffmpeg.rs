@@ -2,6 +2,7 @@
 
 mod probe;
 mod process;
+mod watchdog;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -30,14 +31,17 @@ pub struct FfmpegTools {
     pub ffmpeg: PathBuf,
     /// Tells frame rates and times. Without it, they are unknown.
     pub ffprobe: PathBuf,
+    /// How long a frame may take before ffmpeg is ended.
+    pub patience: Duration,
 }
 
 impl Default for FfmpegTools {
-    /// `ffmpeg` and `ffprobe` as found on the PATH.
+    /// `ffmpeg` and `ffprobe` as found on the PATH, and a minute.
     fn default() -> Self {
         Self {
             ffmpeg: "ffmpeg".into(),
             ffprobe: "ffprobe".into(),
+            patience: Duration::from_secs(60),
         }
     }
 }
@@ -90,7 +94,7 @@ impl FfmpegVideo {
         })?;
         let sequence = begin(&tools, path, 0)?;
         Ok(Self {
-            probe: Probe::of(&tools.ffprobe, path),
+            probe: Probe::of(&tools, path),
             tools,
             path: path.to_owned(),
             sequence,
@@ -125,7 +129,7 @@ impl FfmpegVideo {
 /// The frames from `start` on.
 fn begin(tools: &FfmpegTools, path: &Path, start: usize) -> Result<Sequential<Process>> {
     let name = path.display().to_string();
-    let process = Process::start(&tools.ffmpeg, path, start).map_err(|error| {
+    let process = Process::start(tools, path, start).map_err(|error| {
         if error.kind() == std::io::ErrorKind::NotFound {
             MediaError::NoFfmpeg {
                 name: name.clone(),

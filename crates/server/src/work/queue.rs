@@ -9,7 +9,8 @@ use masklet_engine::UserId;
 /// server where somebody always clicks.
 const MOST_IN_A_ROW: u32 = 8;
 
-/// Propagations that take turns. Each keeps its memories meanwhile; those after them wait for an end.
+/// Propagations that take turns, one of each user: a second one would only slow the first down, and hold
+/// somebody else up. Each keeps its memories meanwhile; those after them wait for an end.
 const MOST_AT_ONCE: usize = 4;
 
 /// Things that wait, in turn between users; those of one user in their order.
@@ -44,7 +45,13 @@ impl<T> Turns<T> {
 
     /// The next thing; its user goes to the end of the row.
     pub(crate) fn pop(&mut self) -> Option<(UserId, T)> {
-        let (user, mut own) = self.users.pop_front()?;
+        self.pop_of(|_| true)
+    }
+
+    /// The next thing of a user that may have a turn.
+    fn pop_of(&mut self, may: impl Fn(UserId) -> bool) -> Option<(UserId, T)> {
+        let at = self.users.iter().position(|(user, _)| may(*user))?;
+        let (user, mut own) = self.users.remove(at)?;
         let thing = own.pop_front()?;
         if !own.is_empty() {
             self.users.push_back((user, own));
@@ -54,6 +61,10 @@ impl<T> Turns<T> {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.users.is_empty()
+    }
+
+    fn has(&self, user: UserId) -> bool {
+        self.users.iter().any(|(known, _)| *known == user)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -144,7 +155,7 @@ impl<J, P> Queue<J, P> {
 
     pub(crate) fn pop(&mut self) -> Option<Next<J, P>> {
         while self.slow.len() < MOST_AT_ONCE
-            && let Some((user, propagation)) = self.line.pop()
+            && let Some((user, propagation)) = self.line.pop_of(|user| !self.slow.has(user))
         {
             self.slow.push(user, propagation);
         }
@@ -225,6 +236,21 @@ mod tests {
         }
         assert_eq!(steps, [0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 4, 5]);
         assert_eq!(queue.propagations(), 0);
+    }
+
+    #[test]
+    fn a_user_s_second_propagation_waits_for_the_first_and_not_others_for_it() {
+        let mut queue: Queue<&str, &str> = Queue::default();
+        for name in ["a1", "a2", "a3", "a4"] {
+            queue.push_slow(ANN, name);
+        }
+        assert_eq!(queue.pop(), Some(Next::Step(ANN, "a1")));
+        queue.again(ANN, "a1");
+        queue.push_slow(BEN, "b1");
+        assert_eq!(queue.propagations(), 5);
+        assert_eq!(queue.pop(), Some(Next::Step(ANN, "a1")));
+        // The first is over.
+        assert_eq!(taken(&mut queue), ["b1", "a2", "a3", "a4"]);
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::ONE_FILE;
 use super::process::file_argument;
+use super::watchdog::Watched;
+use super::{FfmpegTools, ONE_FILE};
 use crate::frames::FrameRate;
 
 /// What is known of a video beside its frames.
@@ -22,13 +23,13 @@ pub(super) struct Probe {
 
 impl Probe {
     /// Asks ffprobe. Where it is missing or silent, nothing is known.
-    pub(super) fn of(program: &Path, video: &Path) -> Self {
+    pub(super) fn of(tools: &FfmpegTools, video: &Path) -> Self {
         let entries = "stream=avg_frame_rate,r_frame_rate,nb_frames:format=duration";
         let mut probe = Self::default();
         let mut lowest_common = None;
         let mut duration: Option<f64> = None;
         ask(
-            program,
+            tools,
             video,
             entries,
             "default=noprint_wrappers=1",
@@ -45,10 +46,10 @@ impl Probe {
         // The rate in which all times can be expressed is the average one if it is constant.
         if probe.frame_rate != lowest_common {
             let mut times = Vec::new();
-            ask(program, video, "packet=pts_time", "csv=p=0", |line| {
+            let told = ask(tools, video, "packet=pts_time", "csv=p=0", |line| {
                 times.extend(line.trim_end_matches(',').parse::<f64>().ok());
             });
-            probe.times = from_the_first(times);
+            probe.times = told.then(|| from_the_first(times)).flatten();
         }
         probe
     }
@@ -70,9 +71,16 @@ fn parse_rate(text: &str) -> Option<FrameRate> {
     FrameRate::new(numerator.parse().ok()?, denominator.parse().ok()?)
 }
 
-/// Runs ffprobe on the stream that ffmpeg decodes and hands over its answer line by line.
-fn ask(program: &Path, video: &Path, entries: &str, format: &str, mut each: impl FnMut(&str)) {
-    let started = Command::new(program)
+/// Runs ffprobe on the stream that ffmpeg decodes and hands over its answer line by line. Returns
+/// whether it told all.
+fn ask(
+    tools: &FfmpegTools,
+    video: &Path,
+    entries: &str,
+    format: &str,
+    mut each: impl FnMut(&str),
+) -> bool {
+    let started = Command::new(&tools.ffprobe)
         .args([
             "-v",
             "error",
@@ -88,13 +96,17 @@ fn ask(program: &Path, video: &Path, entries: &str, format: &str, mut each: impl
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn();
-    let Ok(mut child) = started else { return };
-    if let Some(stdout) = child.stdout.take() {
+    let Ok(mut child) = started else { return false };
+    let Some(stdout) = child.stdout.take() else {
+        return false;
+    };
+    // Its exit code adds nothing to what it said or did not say.
+    let told = Watched::new(child).within(tools.patience, |_| {
         BufReader::new(stdout)
             .lines()
             .map_while(Result::ok)
             .for_each(|line| each(&line));
-    }
-    // Its exit code adds nothing to what it said or did not say.
-    let _ = child.wait();
+        Ok(())
+    });
+    told.is_ok()
 }

@@ -3,17 +3,26 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use super::ONE_FILE;
+use super::watchdog::Watched;
+use super::{FfmpegTools, ONE_FILE};
 use crate::RgbImage;
 use crate::frames::sequential::Pictures;
 use crate::frames::stream::pictures::PictureReader;
 
+/// Time for decoding a frame that is not handed over: so slow is only a large one on a busy machine.
+const PASSED_FRAME: Duration = Duration::from_millis(100);
+
 /// An ffmpeg that writes frames as PPM pictures. It is ended and reaped when dropped.
 pub(super) struct Process {
-    child: Child,
+    program: Watched,
+    /// How long the next picture may take.
+    patience: Duration,
+    /// How long those after it may take.
+    usual_patience: Duration,
     pictures: PictureReader<ChildStdout>,
     /// Collects the last messages.
     messages: Option<JoinHandle<String>>,
@@ -26,8 +35,8 @@ impl Process {
     ///
     /// # Errors
     /// If the program cannot be started; [`io::ErrorKind::NotFound`] if there is none.
-    pub(super) fn start(program: &Path, video: &Path, start: usize) -> io::Result<Self> {
-        let mut child = Command::new(program)
+    pub(super) fn start(tools: &FfmpegTools, video: &Path, start: usize) -> io::Result<Self> {
+        let mut child = Command::new(&tools.ffmpeg)
             .args(arguments(video, start))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -37,8 +46,12 @@ impl Process {
         let Some((stdout, stderr)) = pipes else {
             return Err(io::Error::other("its output cannot be read"));
         };
+        // What comes before the first picture is decoded in silence.
+        let passed = u32::try_from(start).unwrap_or(u32::MAX);
         Ok(Self {
-            child,
+            program: Watched::new(child),
+            patience: tools.patience + PASSED_FRAME.saturating_mul(passed),
+            usual_patience: tools.patience,
             pictures: PictureReader::new(stdout),
             // Read all the time: a full pipe would stop the program.
             messages: Some(std::thread::spawn(move || last_messages(stderr))),
@@ -53,7 +66,8 @@ impl Process {
 
     /// Waits for the end of the program and says how it went.
     fn outcome(&mut self) -> Result<(), String> {
-        let status = self.child.wait().map_err(|error| error.to_string())?;
+        let ended = |program: &Watched| program.wait().map_err(|error| error.to_string());
+        let status = self.program.within(self.usual_patience, ended)?;
         let messages = self.messages.take().and_then(|thread| thread.join().ok());
         let messages = messages.map(|messages| messages.trim().to_owned());
         let messages = messages.filter(|messages| !messages.is_empty());
@@ -70,24 +84,20 @@ impl Process {
 
 impl Pictures for Process {
     fn next_picture(&mut self) -> Result<Option<RgbImage>, String> {
-        match self.pictures.next_picture() {
+        let pictures = &mut self.pictures;
+        let next = self
+            .program
+            .within(self.patience, |_| pictures.next_picture());
+        self.patience = self.usual_patience;
+        match next {
             Ok(None) => self.outcome().map(|()| None),
             Ok(picture) => Ok(picture),
             Err(reason) => {
                 // Whatever it was about to write is of no use any more.
-                let _ = self.child.kill();
-                let _ = self.child.wait();
+                self.program.end();
                 Err(reason)
             }
         }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Both fail only if it has ended and been reaped.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
