@@ -361,12 +361,19 @@ fn images_are_segmented_by_clicks_and_boxes() {
 #[test]
 fn clips_made_of_pictures_are_tracked_and_what_disappears_is_counted() {
     let run = Run::with_images();
+    // What fills a third of the picture is too large to be hidden.
+    for annotator in 0..2 {
+        let small = Mask::from_fn(300, 196, |x, y| x.abs_diff(150) + y.abs_diff(100) < 25);
+        small
+            .save_png(run.path(&format!("data/segments/one_{annotator}.png")))
+            .unwrap();
+    }
     let config = r#"
-        [data.motion]
+        [data.sample]
         frames = 4
         objects = 1
+        [data.motion]
         longest_side = 200
-        area = [0.0, 1.0]
         occluders = [1, 1]
         hide = 1.0
         [validation]

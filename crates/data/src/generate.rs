@@ -80,7 +80,8 @@ impl GenerateOptions {
 pub struct Generated {
     /// The picture.
     pub picture: RgbImage,
-    /// Whole objects, 1, 2, …; 0 is the background.
+    /// Whole objects by number, from back to front; 0 is the background. Some numbers are left out:
+    /// they are those of parts.
     pub objects: LabelMap,
     /// The same with parts apart.
     pub parts: LabelMap,

@@ -262,15 +262,14 @@ impl Run {
         let mut gradients = GradientSum::default();
         let mut losses: Option<LossParts<f64>> = None;
         let mut ious = Vec::new();
-        for result in self.clip_gradients(&clips, objects) {
-            let (outcome, found) = result?;
+        self.clip_gradients(&clips, objects, &mut |outcome, found| {
             gradients.merge(found, &self.model.network);
-            losses = Some(match losses {
+            losses = Some(match losses.take() {
                 Some(sum) => sum + outcome.losses,
                 None => outcome.losses,
             });
             ious.extend(outcome.ious);
-        }
+        })?;
         let losses = self.record(&losses.expect("a step has at least one clip"));
         let diverged = |what: Divergence| -> Result<TrainError> {
             let saved = trouble::save_clips(&self.folder, step, &clips)?;
@@ -302,17 +301,18 @@ impl Run {
         })
     }
 
-    /// What each clip came to, and its gradients.
+    /// Hands over what each clip came to, and its gradients.
     fn clip_gradients(
         &self,
         clips: &[TrainingClip],
         objects: usize,
-    ) -> Vec<Result<(ClipOutcome, GradientSum)>> {
+        done: &mut dyn FnMut(ClipOutcome, GradientSum),
+    ) -> Result<()> {
         let device = self.compute.device.clone().autodiff();
         let size = self.inference.image_size;
         let config = &self.config;
         let shared = &self.model.network;
-        self.pools.map(clips, |clip| {
+        let gradients_of = |clip: &TrainingClip| -> Result<_> {
             let tensors = ClipTensors::new(&clip.clip, size, &device)?;
             let frames = clip.clip.frames.len();
             let mut user = SimulatedUser::new(&config.prompts, frames, clip.prompt_rng());
@@ -329,6 +329,11 @@ impl Run {
                 gradients.add(found, &network);
             });
             Ok((outcome, gradients))
+        };
+        self.pools.each(clips, gradients_of, |result| {
+            let (outcome, gradients) = result?;
+            done(outcome, gradients);
+            Ok(())
         })
     }
 

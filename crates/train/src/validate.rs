@@ -104,6 +104,10 @@ pub fn validate(
 ///
 /// # Errors
 /// If the model cannot be run on the clip.
+///
+/// # Panics
+/// If the clip has no frames, or an object is not on its first one
+/// ([`Clip::keep_promptable`] sees to that).
 pub fn score_clip(
     model: &Model,
     clip: &Clip,

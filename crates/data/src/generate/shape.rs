@@ -58,7 +58,7 @@ impl Placed {
 
     /// The farthest that something of it can be from its centre, in pixels.
     pub(super) fn reach(&self) -> f32 {
-        1.6 * self.radius * self.stretch.max(1.0)
+        1.9 * self.radius * self.stretch.max(1.0)
     }
 }
 

@@ -31,7 +31,8 @@ pub struct FfmpegTools {
     pub ffmpeg: PathBuf,
     /// Tells frame rates and times. Without it, they are unknown.
     pub ffprobe: PathBuf,
-    /// How long a frame may take before ffmpeg is ended.
+    /// How long they may be silent before they are ended; the next frame of a video in its middle
+    /// may take longer, as those before it are decoded.
     pub patience: Duration,
 }
 

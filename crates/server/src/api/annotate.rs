@@ -1,6 +1,7 @@
 //! Masks: made by the model, drawn, erased, propagated.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use masklet::Direction;
@@ -72,7 +73,7 @@ async fn prompt(
     At(task): At<TaskId>,
     Body(body): Body<PromptBody>,
 ) -> Result<Json<Predicted>> {
-    let order = PromptOrder {
+    let mut order = PromptOrder {
         user: caller.id(),
         task,
         seen: body.seen,
@@ -80,12 +81,14 @@ async fn prompt(
         frame: body.frame,
         prompts: body.prompts,
         milliseconds: body.milliseconds,
+        spent: Duration::ZERO,
+        asking: Arc::default(),
     };
     order.check()?;
     let predicted = state
         .worker
         .ask(caller.id(), Lane::Urgent, move |sessions| {
-            let predicted = sessions.prompt(&order);
+            let predicted = sessions.prompt(&mut order);
             let predicted = predicted.map_err(|error| error.with_task(&sessions.project, task));
             Ok(predicted?.map_or(Turn::Again, Turn::Done))
         });

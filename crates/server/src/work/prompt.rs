@@ -10,7 +10,7 @@ use masklet_engine::{
 use masklet_media::{Rle, stability_score};
 use serde::Serialize;
 
-use super::session::{SCRATCH, Scratch, Session, object_of};
+use super::session::{SCRATCH, Scratch, Session, Showing, object_of};
 use super::sessions::Sessions;
 use super::wanted::{Conditioning, Wanted};
 use crate::error::{ApiError, Result};
@@ -27,6 +27,10 @@ pub(crate) struct PromptOrder {
     pub(crate) frame: u32,
     pub(crate) prompts: Vec<Prompt>,
     pub(crate) milliseconds: u32,
+    /// Time in the model so far, in earlier turns.
+    pub(crate) spent: Duration,
+    /// Lives as long as somebody waits for the answer.
+    pub(crate) asking: Arc<()>,
 }
 
 /// What came of them.
@@ -115,7 +119,7 @@ impl PromptOrder {
 impl Sessions {
     /// Segments an object on a frame, and stores its mask; `None` if the session needs another turn
     /// before that, to be shown what is stored.
-    pub(crate) fn prompt(&mut self, order: &PromptOrder) -> Result<Option<Predicted>> {
+    pub(crate) fn prompt(&mut self, order: &mut PromptOrder) -> Result<Option<Predicted>> {
         let PromptOrder {
             user,
             task,
@@ -131,11 +135,12 @@ impl Sessions {
         let begun = Instant::now();
         let found = self.predict(order, &known, stored.as_ref());
         let found = found.inspect_err(|_| self.forget(user, task))?;
-        self.note_unfinished(user, task, found.is_none());
+        order.spent += begun.elapsed();
         let Some(found) = found else {
+            self.keep_for(user, task, &order.asking);
             return Ok(None);
         };
-        let milliseconds = begun.elapsed().as_millis() as u64;
+        let milliseconds = order.spent.as_millis() as u64;
         let mask = Rle::encode(&found.mask());
         let update = MaskUpdate {
             occlusion_score: Some(found.object_score),
@@ -182,13 +187,13 @@ impl Sessions {
         stored: Option<&FrameEntry>,
     ) -> Result<Option<ObjectMask>> {
         let project = Arc::clone(&self.project);
-        let showing = self.turn_of(order.user, task.id);
+        let mut turn = self.turn_of(order.user, task.id);
         let session = self.get(order.user, task)?;
         match task.phase {
             Phase::PerFrame | Phase::MaskPropagation => {
                 session.alone(&project, order, stored).map(Some)
             }
-            Phase::Interactive => session.with_memory(&project, order, stored, showing),
+            Phase::Interactive => session.with_memory(&project, order, stored, &mut turn),
         }
     }
 }
@@ -218,14 +223,13 @@ impl Session {
         self.play(frame, SCRATCH, rest)
     }
 
-    /// Segments with what is remembered of other frames; `None` if it takes longer than `showing` to
-    /// show them.
+    /// Segments with what is remembered of other frames; `None` if showing them takes another turn.
     fn with_memory(
         &mut self,
         project: &Project,
         order: &PromptOrder,
         stored: Option<&FrameEntry>,
-        showing: Duration,
+        turn: &mut Showing,
     ) -> Result<Option<ObjectMask>> {
         let PromptOrder { masklet, frame, .. } = *order;
         let id = object_of(masklet)?;
@@ -241,7 +245,11 @@ impl Session {
                 .map(|_| (frame, Direction::Forward)),
             except: replaced.then_some(frame),
         };
-        if !self.sync(project, masklet, &wanted, showing)? {
+        // A propagation in between would show the frame that is about to be prompted anew, and each would
+        // begin again for the other.
+        let mut at_once = Showing::during(None);
+        let turn = if replaced { &mut at_once } else { turn };
+        if !self.sync(project, masklet, &wanted, turn)? {
             return Ok(None);
         }
         let known = touched.is_some_and(|stored| self.knows(masklet, stored));
@@ -280,6 +288,8 @@ mod tests {
             frame: 0,
             prompts: prompts.to_vec(),
             milliseconds: 0,
+            spent: Duration::ZERO,
+            asking: Arc::default(),
         }
     }
 
@@ -376,7 +386,7 @@ mod tests {
                 masklet,
                 frame: 6,
                 prompts: vec![click(70.0)],
-                milliseconds: 0,
+                ..order(&[])
             }
         });
         let config = std::fs::read(fixtures.join("sam2.1/config.json")).unwrap();
@@ -394,8 +404,8 @@ mod tests {
     #[test]
     fn a_long_session_is_rebuilt_in_several_turns_and_is_the_same() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut sessions, [first, second]) = long_sessions(folder.path());
-        let answer = |sessions: &mut Sessions, order: &PromptOrder| {
+        let (mut sessions, [mut first, mut second]) = long_sessions(folder.path());
+        let answer = |sessions: &mut Sessions, order: &mut PromptOrder| {
             let mut turns = 1;
             loop {
                 match sessions.prompt(order).unwrap() {
@@ -406,9 +416,9 @@ mod tests {
             }
         };
         sessions.showing = Duration::MAX;
-        let (_, whole) = answer(&mut sessions, &first);
+        let (_, whole) = answer(&mut sessions, &mut first);
         sessions.showing = Duration::ZERO;
-        let (turns, parts) = answer(&mut sessions, &second);
+        let (turns, parts) = answer(&mut sessions, &mut second);
         assert_eq!(turns, 5, "a frame each");
         assert!(whole.mask == parts.mask);
     }

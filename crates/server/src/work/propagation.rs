@@ -32,6 +32,8 @@ pub(crate) struct Propagation {
     order: Order,
     control: Arc<Control>,
     happened: UnboundedSender<Happened>,
+    /// Whether it had its first turn.
+    begun: bool,
     revision: EventId,
     next: u32,
     unsaved: Vec<MaskUpdate>,
@@ -49,6 +51,7 @@ impl Propagation {
         Self {
             control,
             happened,
+            begun: false,
             revision: order.seen,
             next: order.from,
             unsaved: Vec::new(),
@@ -104,14 +107,13 @@ impl Propagation {
             self.tell(Happened::Paused { next: self.next });
             return Ok(Step::Paused);
         }
-        let Some(task) = self.catch_up(sessions)? else {
-            return Ok(Step::Again);
-        };
-        self.track(sessions, &task)?;
-        let Some(next) = self.after(self.next, sessions, &task)? else {
-            return self.finish(sessions, "end");
-        };
-        self.next = next;
+        if let Some(task) = self.catch_up(sessions)? {
+            self.track(sessions, &task)?;
+            let Some(next) = self.after(self.next, sessions, &task)? else {
+                return self.finish(sessions, "end");
+            };
+            self.next = next;
+        }
         let frames = self.unsaved.len() / self.order.masklets.len().max(1);
         let due = self
             .unsaved_since

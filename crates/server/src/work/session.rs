@@ -46,6 +46,31 @@ pub(super) struct Scratch {
     pub(super) mask: MaskPlace,
 }
 
+/// A turn in which a session is shown frames: one at least, so that it comes to an end, and more until
+/// its time is up.
+pub(super) struct Showing {
+    until: Option<Instant>,
+    shown: bool,
+}
+
+impl Showing {
+    /// For so long from now on; for as long as it takes with `None`.
+    pub(super) fn during(time: Option<Duration>) -> Self {
+        Self {
+            until: time.map(|time| Instant::now() + time),
+            shown: false,
+        }
+    }
+
+    /// Whether there is time for one more frame, which is shown then.
+    fn may_show(&mut self) -> bool {
+        let over = self.until.is_some_and(|until| Instant::now() >= until);
+        let may = !(self.shown && over);
+        self.shown |= may;
+        may
+    }
+}
+
 /// A user's session of a task.
 pub(crate) struct Session {
     pub(super) video: VideoSession<Box<dyn FrameSource>>,
@@ -167,16 +192,15 @@ impl Session {
         self.known.entry(masklet).or_default().insert(frame, known);
     }
 
-    /// Shows the session what is stored of an object and it does not know: at least one frame, and
-    /// further ones for as long as `showing`. Returns whether it knows all now.
+    /// Shows the session what is stored of an object and it does not know, as far as the turn allows.
+    /// Returns whether it knows all now.
     pub(super) fn sync(
         &mut self,
         project: &Project,
         masklet: MaskletId,
         wanted: &Wanted,
-        showing: Duration,
+        turn: &mut Showing,
     ) -> Result<bool> {
-        let begun = Instant::now();
         let id = object_of(masklet)?;
         let stored = project.frames(masklet)?;
         let mut conditioning: Vec<&FrameEntry> = stored
@@ -191,15 +215,13 @@ impl Session {
         if self.contradicts(masklet, &stored, &conditioning) {
             self.forget(masklet)?;
         }
-        let mut shown = false;
         for entry in &conditioning {
             if !self.knows(masklet, entry) {
-                if shown && begun.elapsed() >= showing {
+                if !turn.may_show() {
                     return Ok(false);
                 }
                 self.show(project, id, entry, wanted.conditioning)?;
                 self.note(masklet, entry, true);
-                shown = true;
             }
         }
         if let Some((next, direction)) = wanted.near
@@ -209,7 +231,7 @@ impl Session {
                 .into_iter()
                 .filter(|entry| wanted.conditioning.may_remember(entry.frame))
                 .collect();
-            self.recall(project, masklet, &stored, (next, direction))?;
+            return self.recall(project, masklet, &stored, (next, direction), turn);
         }
         Ok(true)
     }
@@ -267,14 +289,16 @@ impl Session {
         Ok(())
     }
 
-    /// Lets the session remember the masks just before the next frame, and the one that is on it.
+    /// Lets the session remember the masks just before the next frame, and the one that is on it, as
+    /// far as the turn allows. Returns whether it remembers all now.
     fn recall(
         &mut self,
         project: &Project,
         masklet: MaskletId,
         stored: &[FrameEntry],
         (next, direction): (u32, Direction),
-    ) -> Result<()> {
+        turn: &mut Showing,
+    ) -> Result<bool> {
         let id = object_of(masklet)?;
         let near = match direction {
             Direction::Forward => next.saturating_sub(REMEMBERED_BEFORE)..=next,
@@ -285,12 +309,15 @@ impl Session {
             if own.is_some_and(|own| own.contains_key(&entry.frame)) || entry.touched() {
                 continue;
             }
+            if !turn.may_show() {
+                return Ok(false);
+            }
             let mask = self.read(project, entry)?.decode();
             let frame = entry.frame as usize;
             self.video.recall(frame, id, &mask, direction)?;
             self.note(masklet, entry, false);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The stored mask of a frame.

@@ -1,13 +1,13 @@
 //! The sessions that are in memory: the latest ones, within bounds.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use masklet::{Model, VideoOptions, VideoPredictor};
 use masklet_engine::{ModelFacts, Project, Task, TaskId, UserId};
 
-use super::session::Session;
+use super::session::{Session, Showing};
 use crate::error::Result;
 use crate::live::Live;
 
@@ -25,15 +25,13 @@ const UNUSED: Duration = Duration::from_secs(600);
 const SHOWING: Duration = Duration::from_millis(200);
 /// Sessions that may be unfinished between turns at most.
 const MOST_UNFINISHED: usize = 2;
-/// After so long without a turn nobody waits for an unfinished session.
-const ABANDONED: Duration = Duration::from_secs(20);
 
 struct Open {
     user: UserId,
     task: TaskId,
     used: Instant,
-    /// Whether it lacks what is stored, and is shown more in its next turn.
-    unfinished: bool,
+    /// Whoever waits for it to be shown more of what is stored, in another turn.
+    asking: Weak<()>,
     session: Session,
 }
 
@@ -52,9 +50,9 @@ pub(crate) struct Sessions {
 }
 
 impl Open {
-    /// Whether somebody waits for it to be finished; they may have left.
-    fn is_being_shown(&self) -> bool {
-        self.unfinished && self.used.elapsed() < ABANDONED
+    /// Whether somebody waits for it to be finished.
+    fn is_unfinished(&self) -> bool {
+        self.asking.strong_count() > 0
     }
 }
 
@@ -92,7 +90,7 @@ impl Sessions {
                     user,
                     task: task.id,
                     used: Instant::now(),
-                    unfinished: false,
+                    asking: Weak::new(),
                     session: Session::new(self.predictor.session(frames), task.phase),
                 }
             }
@@ -112,7 +110,7 @@ impl Sessions {
             |open: &[Open]| -> usize { open.iter().map(|open| open.session.remembered()).sum() };
         while self.open.len() >= MOST_SESSIONS || all(&self.open) + remembered > MOST_REMEMBERED {
             let free = |open: &Open| {
-                !self.pinned.contains(&(open.user, open.task)) && !open.is_being_shown()
+                !self.pinned.contains(&(open.user, open.task)) && !open.is_unfinished()
             };
             let Some(oldest) = self.open.iter().position(free) else {
                 return;
@@ -121,25 +119,23 @@ impl Sessions {
         }
     }
 
-    /// For how long a user's session may be shown frames in this turn. Others have theirs between, but
-    /// only so many sessions can be unfinished: if all were, each would drop another before its next
-    /// turn, and none would ever be finished.
-    pub(super) fn turn_of(&self, user: UserId, task: TaskId) -> Duration {
+    /// A turn for showing a user's session frames. Others have theirs between, but only so many
+    /// sessions can be unfinished: if all were, each would drop another before its next turn, and none
+    /// would ever be finished.
+    pub(super) fn turn_of(&self, user: UserId, task: TaskId) -> Showing {
         let others = self
             .open
             .iter()
-            .filter(|open| open.is_being_shown() && (open.user, open.task) != (user, task));
-        match others.count() < MOST_UNFINISHED {
-            true => self.showing,
-            false => Duration::MAX,
-        }
+            .filter(|open| open.is_unfinished() && (open.user, open.task) != (user, task));
+        let may_wait = others.count() < MOST_UNFINISHED;
+        Showing::during(may_wait.then_some(self.showing))
     }
 
-    /// Notes whether a session lacks what is stored.
-    pub(super) fn note_unfinished(&mut self, user: UserId, task: TaskId, unfinished: bool) {
+    /// Keeps an unfinished session for as long as there is whoever asks for it.
+    pub(super) fn keep_for(&mut self, user: UserId, task: TaskId, asking: &Arc<()>) {
         let known = |open: &&mut Open| open.user == user && open.task == task;
         if let Some(open) = self.open.iter_mut().find(known) {
-            open.unfinished = unfinished;
+            open.asking = Arc::downgrade(asking);
         }
     }
 

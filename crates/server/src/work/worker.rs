@@ -239,7 +239,7 @@ impl Inner {
         let mut waiting = self.lock();
         waiting.at_work = false;
         loop {
-            if let Some(next) = waiting.queue.pop() {
+            if let Some(next) = waiting.queue.pop(|next| next.control().stands_still()) {
                 waiting.at_work = matches!(next, Next::Job(..));
                 return Some(next);
             }

@@ -34,50 +34,86 @@ impl ClipPools {
         Self((0..clips_at_once).map(pool).collect())
     }
 
-    /// Does `work` with each clip, on the threads of one pool, and gives the results in the clips'
-    /// order.
-    pub(super) fn map<C: Sync, R: Send>(
+    /// Does `work` with each clip, on the threads of one pool, and hands the results to `done` in the
+    /// clips' order, before others begin: only those at once need memory.
+    ///
+    /// # Errors
+    /// The first that `done` returns; later clips are not begun.
+    pub(super) fn each<C: Sync, R: Send, E>(
         &self,
         clips: &[C],
         work: impl Fn(&C) -> R + Sync,
-    ) -> Vec<R> {
+        mut done: impl FnMut(R) -> Result<(), E>,
+    ) -> Result<(), E> {
         let work = &work;
-        let at_once = |clips: &[C]| -> Vec<R> {
-            thread::scope(|scope| {
-                let started: Vec<_> = self
-                    .0
-                    .iter()
-                    .zip(clips)
+        for at_once in clips.chunks(self.0.len()) {
+            let results: Vec<R> = thread::scope(|scope| {
+                let pools = self.0.iter().zip(at_once);
+                let started: Vec<_> = pools
                     .map(|(pool, clip)| scope.spawn(move || pool.install(|| work(clip))))
                     .collect();
                 let finished = started.into_iter().map(|started| started.join());
                 finished
                     .map(|result| result.unwrap_or_else(|panic| resume_unwind(panic)))
                     .collect()
-            })
-        };
-        clips.chunks(self.0.len()).flat_map(at_once).collect()
+            });
+            results.into_iter().try_for_each(&mut done)?;
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+    use std::sync::Barrier;
+    use std::thread::ThreadId;
+
     use super::*;
 
-    #[test]
-    fn results_come_in_order_and_each_clip_has_one_pool() {
-        let pools = ClipPools::new(2);
-        let result = pools.map(&[1, 2, 3, 4, 5], |clip| {
-            let pool = rayon::current_thread_index().expect("on a thread of a pool");
-            assert!(pool < rayon::current_num_threads());
-            clip * 10
+    fn all<R: Send>(pools: &ClipPools, clips: &[u32], work: impl Fn(&u32) -> R + Sync) -> Vec<R> {
+        let mut results = Vec::new();
+        let done = pools.each(clips, work, |result| {
+            results.push(result);
+            Ok::<_, Infallible>(())
         });
-        assert_eq!(result, [10, 20, 30, 40, 50]);
+        done.map(|()| results).expect("nothing fails")
+    }
+
+    #[test]
+    fn results_come_in_order_and_clips_at_once_share_no_thread() {
+        let pools = ClipPools::new(2);
+        // Neither goes on before the other has begun.
+        let both = Barrier::new(2);
+        let threads: Vec<(u32, ThreadId)> = all(&pools, &[1, 2, 3, 4], |clip| {
+            both.wait();
+            assert!(
+                rayon::current_thread_index().is_some(),
+                "on a pool's thread"
+            );
+            (*clip, thread::current().id())
+        });
+        assert_eq!(
+            threads.iter().map(|(clip, _)| *clip).collect::<Vec<_>>(),
+            [1, 2, 3, 4]
+        );
+        assert_ne!(threads[0].1, threads[1].1);
+    }
+
+    #[test]
+    fn after_an_error_nothing_is_begun() {
+        let pools = ClipPools::new(1);
+        let begun = std::sync::Mutex::new(Vec::new());
+        let work = |clip: &u32| begun.lock().unwrap().push(*clip);
+        assert_eq!(pools.each(&[1, 2], work, |()| Err("wrong")), Err("wrong"));
+        assert_eq!(*begun.lock().unwrap(), [1]);
     }
 
     #[test]
     #[should_panic(expected = "clip 3")]
     fn a_panic_is_not_lost() {
-        ClipPools::new(2).map(&[1, 3], |clip| assert_ne!(*clip, 3, "clip 3"));
+        all(&ClipPools::new(2), &[1, 3], |clip| {
+            assert_ne!(*clip, 3, "clip 3")
+        });
     }
 }

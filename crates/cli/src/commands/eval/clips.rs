@@ -26,7 +26,7 @@ use crate::output::{print_json, print_line};
 pub(super) struct Args {
     /// Configuration of `masklet train`: how clips are made, and of what.
     #[arg(value_name = "CONFIG")]
-    config: PathBuf,
+    recipe: PathBuf,
     /// A data set to make clips of, in place of the configuration's.
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
@@ -117,7 +117,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), Failure> {
 
 impl Args {
     fn configuration(&self) -> Result<TrainConfig, Failure> {
-        let mut config = TrainConfig::read(&self.config).map_err(Failure::usage)?;
+        let mut config = TrainConfig::read(&self.recipe).map_err(Failure::usage)?;
         if let Some(data) = &self.data {
             let source = SourceOptions {
                 split: self.split.clone(),
@@ -131,7 +131,7 @@ impl Args {
         if config.validation.every == 0 {
             return Err(Failure::usage(anyhow!(
                 "{} validates on nothing: set `validation.every` to 1 or more",
-                self.config.display()
+                self.recipe.display()
             )));
         }
         Ok(config)

@@ -49,7 +49,11 @@ impl Probe {
             let told = ask(tools, video, "packet=pts_time", "csv=p=0", |line| {
                 times.extend(line.trim_end_matches(',').parse::<f64>().ok());
             });
-            probe.times = told.then(|| from_the_first(times)).flatten();
+            match told {
+                true => probe.times = from_the_first(times),
+                // Its average rate would give wrong times.
+                false => probe.frame_rate = None,
+            }
         }
         probe
     }
@@ -101,11 +105,11 @@ fn ask(
         return false;
     };
     // Its exit code adds nothing to what it said or did not say.
-    let told = Watched::new(child).within(tools.patience, |_| {
-        BufReader::new(stdout)
-            .lines()
-            .map_while(Result::ok)
-            .for_each(|line| each(&line));
+    let told = Watched::new(child).within(tools.patience, |program| {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            program.renew(tools.patience);
+            each(&line);
+        }
         Ok(())
     });
     told.is_ok()

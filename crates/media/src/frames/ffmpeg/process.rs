@@ -13,8 +13,8 @@ use crate::RgbImage;
 use crate::frames::sequential::Pictures;
 use crate::frames::stream::pictures::PictureReader;
 
-/// Time for decoding a frame that is not handed over: so slow is only a large one on a busy machine.
-const PASSED_FRAME: Duration = Duration::from_millis(100);
+/// Time for decoding a frame that is not handed over: so slow is only a very large one on a busy machine.
+const PASSED_FRAME: Duration = Duration::from_secs(1);
 
 /// An ffmpeg that writes frames as PPM pictures. It is ended and reaped when dropped.
 pub(super) struct Process {
@@ -50,7 +50,9 @@ impl Process {
         let passed = u32::try_from(start).unwrap_or(u32::MAX);
         Ok(Self {
             program: Watched::new(child),
-            patience: tools.patience + PASSED_FRAME.saturating_mul(passed),
+            patience: tools
+                .patience
+                .saturating_add(PASSED_FRAME.saturating_mul(passed)),
             usual_patience: tools.patience,
             pictures: PictureReader::new(stdout),
             // Read all the time: a full pipe would stop the program.

@@ -43,6 +43,12 @@ impl Watched {
         }
     }
 
+    /// Gives the program so much time again.
+    pub(super) fn renew(&self, patience: Duration) {
+        self.shared
+            .set_deadline(Instant::now().checked_add(patience));
+    }
+
     /// What `work` comes to, which ends early if the program is silent for so long; then that is
     /// said instead.
     pub(super) fn within<T>(
@@ -50,8 +56,7 @@ impl Watched {
         patience: Duration,
         work: impl FnOnce(&Self) -> Result<T, String>,
     ) -> Result<T, String> {
-        self.shared
-            .set_deadline(Instant::now().checked_add(patience));
+        self.renew(patience);
         let result = work(self);
         self.shared.set_deadline(None);
         match self.shared.lock().ended {

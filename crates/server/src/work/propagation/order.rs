@@ -82,6 +82,11 @@ impl Control {
         self.0.load(Ordering::SeqCst) == Self::PAUSED
     }
 
+    /// Whether the next turn computes nothing.
+    pub(crate) fn stands_still(&self) -> bool {
+        self.is_cancelled() || self.is_paused()
+    }
+
     pub(super) fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::SeqCst) == Self::CANCELLED
     }

@@ -22,18 +22,19 @@ impl Propagation {
             self.save(sessions)?;
         }
         // The first step is refused if the order is stale; later ones follow the user's changes.
-        let seen = match self.frames {
-            0 => self.order.seen,
-            _ => project.revision(Scope::Task(id))?,
+        let seen = match self.begun {
+            false => self.order.seen,
+            true => project.revision(Scope::Task(id))?,
         };
         let task = project.check_annotate(user, id, Some(seen), &self.order.masklets)?;
+        self.begun = true;
         self.revision = seen;
         if task.phase == Phase::PerFrame {
             return Err(ApiError::wrong_state(
                 "nothing is tracked in phase 1: annotate each frame, or change the task's phase",
             ));
         }
-        let showing = sessions.turn_of(user, id);
+        let mut turn = sessions.turn_of(user, id);
         let session = sessions.get(user, &task)?;
         if session.revision == Some(seen) && self.frames > 0 {
             return Ok(Some(task));
@@ -52,7 +53,7 @@ impl Propagation {
                 // What follows a mask is by that mask alone, whatever was tracked before.
                 session.forget(masklet)?;
             }
-            if !session.sync(&project, masklet, &wanted, showing)? {
+            if !session.sync(&project, masklet, &wanted, &mut turn)? {
                 return Ok(None);
             }
             if !session.video.objects().contains(&object_of(masklet)?) {
