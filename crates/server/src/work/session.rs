@@ -57,7 +57,7 @@ impl Showing {
     /// For so long from now on; for as long as it takes with `None`.
     pub(super) fn during(time: Option<Duration>) -> Self {
         Self {
-            until: time.map(|time| Instant::now() + time),
+            until: time.and_then(|time| Instant::now().checked_add(time)),
             shown: false,
         }
     }

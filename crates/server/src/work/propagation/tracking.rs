@@ -22,9 +22,10 @@ impl Propagation {
             self.save(sessions)?;
         }
         // The first step is refused if the order is stale; later ones follow the user's changes.
-        let seen = match self.begun {
-            false => self.order.seen,
-            true => project.revision(Scope::Task(id))?,
+        let first = !self.begun;
+        let seen = match first {
+            true => self.order.seen,
+            false => project.revision(Scope::Task(id))?,
         };
         let task = project.check_annotate(user, id, Some(seen), &self.order.masklets)?;
         self.begun = true;
@@ -48,11 +49,13 @@ impl Propagation {
             near: Some((next, self.order.direction)),
             except: None,
         };
-        for &masklet in &self.order.masklets {
-            if self.frames == 0 && task.phase == Phase::MaskPropagation {
-                // What follows a mask is by that mask alone, whatever was tracked before.
+        if first && task.phase == Phase::MaskPropagation {
+            // What follows a mask is by that mask alone, whatever was tracked before.
+            for &masklet in &self.order.masklets {
                 session.forget(masklet)?;
             }
+        }
+        for &masklet in &self.order.masklets {
             if !session.sync(&project, masklet, &wanted, &mut turn)? {
                 return Ok(None);
             }
