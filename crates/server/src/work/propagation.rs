@@ -32,8 +32,10 @@ pub(crate) struct Propagation {
     order: Order,
     control: Arc<Control>,
     happened: UnboundedSender<Happened>,
-    /// Whether it had its first turn.
-    begun: bool,
+    /// Whether it was not stale in its first turn.
+    accepted: bool,
+    /// Phase 2: whether the session was made to forget what was tracked before.
+    alone: bool,
     revision: EventId,
     next: u32,
     unsaved: Vec<MaskUpdate>,
@@ -51,7 +53,8 @@ impl Propagation {
         Self {
             control,
             happened,
-            begun: false,
+            accepted: false,
+            alone: false,
             revision: order.seen,
             next: order.from,
             unsaved: Vec::new(),
@@ -103,6 +106,10 @@ impl Propagation {
             return self.finish(sessions, "cancelled");
         }
         if self.control.is_paused() {
+            if !self.accepted {
+                // What the user changes while it waits does not make it stale.
+                self.accept(&Arc::clone(&sessions.project))?;
+            }
             self.save(sessions)?;
             self.tell(Happened::Paused { next: self.next });
             return Ok(Step::Paused);

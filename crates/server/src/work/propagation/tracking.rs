@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use masklet_engine::{FrameEntry, MaskletId, Phase, Scope, Task};
+use masklet_engine::{FrameEntry, MaskletId, Phase, Project, Scope, Task};
 
 use super::{FoundMask, Happened, Order, Propagation};
 use crate::error::{ApiError, Result};
@@ -12,6 +12,22 @@ use crate::work::sessions::Sessions;
 use crate::work::wanted::{Conditioning, Wanted};
 
 impl Propagation {
+    /// Whether the order may go on. In its first turn it is refused if it is stale; in later ones it
+    /// follows the user's changes.
+    pub(super) fn accept(&mut self, project: &Project) -> Result<Task> {
+        let Order {
+            user, task, seen, ..
+        } = self.order;
+        let seen = match self.accepted {
+            false => seen,
+            true => project.revision(Scope::Task(task))?,
+        };
+        let task = project.check_annotate(user, task, Some(seen), &self.order.masklets)?;
+        self.accepted = true;
+        self.revision = seen;
+        Ok(task)
+    }
+
     /// Brings the session to what is stored, where the user changed something meanwhile; `None` if that
     /// takes another turn.
     pub(super) fn catch_up(&mut self, sessions: &mut Sessions) -> Result<Option<Task>> {
@@ -21,15 +37,8 @@ impl Propagation {
         if current != self.revision && !self.unsaved.is_empty() {
             self.save(sessions)?;
         }
-        // The first step is refused if the order is stale; later ones follow the user's changes.
-        let first = !self.begun;
-        let seen = match first {
-            true => self.order.seen,
-            false => project.revision(Scope::Task(id))?,
-        };
-        let task = project.check_annotate(user, id, Some(seen), &self.order.masklets)?;
-        self.begun = true;
-        self.revision = seen;
+        let task = self.accept(&project)?;
+        let seen = self.revision;
         if task.phase == Phase::PerFrame {
             return Err(ApiError::wrong_state(
                 "nothing is tracked in phase 1: annotate each frame, or change the task's phase",
@@ -49,8 +58,9 @@ impl Propagation {
             near: Some((next, self.order.direction)),
             except: None,
         };
-        if first && task.phase == Phase::MaskPropagation {
+        if !self.alone && task.phase == Phase::MaskPropagation {
             // What follows a mask is by that mask alone, whatever was tracked before.
+            self.alone = true;
             for &masklet in &self.order.masklets {
                 session.forget(masklet)?;
             }
