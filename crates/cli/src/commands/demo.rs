@@ -24,9 +24,9 @@ const CLICKS: [&str; 2] = ["0:80,170", "70:318,120"];
 
 /// See it work: track an object in a clip that is part of this program.
 ///
-/// The object is clicked on on the first frame, and again where it was lost; nothing is fetched. Writes the clip, the clip with
-/// the object's mask (demo.mp4) and a contact sheet (sheet.png) into the output folder, beside all
-/// that `masklet video` writes.
+/// Somebody clicks on the object on the first frame, and again where it was lost; nothing is fetched.
+/// Writes the clip, the clip with the object's mask (demo.mp4) and a contact sheet (sheet.png) into the
+/// output folder, beside all that `masklet video` writes.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
