@@ -21,4 +21,4 @@ pub use error::{Divergence, Result, TrainError};
 pub use rollout::{Annotator, ClipTensors, PromptInput, Rollout, Visit, rollout};
 pub use run::Run;
 pub use simulated_user::SimulatedUser;
-pub use validate::{ClipScore, Shown, score_clip, validate};
+pub use validate::{ClipMeans, ClipScore, Shown, score_clip, validate};

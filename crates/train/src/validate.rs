@@ -10,6 +10,7 @@ use masklet_eval::metrics::{
     BOUNDARY_TOLERANCE, BitMask, boundary_accuracy, mean, region_similarity,
 };
 use masklet_media::{Mask, MemoryFrames};
+use serde::Serialize;
 
 use crate::Result;
 use crate::monitor::{Sample, ValidationRecord};
@@ -44,6 +45,33 @@ pub struct ClipScore {
     pub occlusion: f64,
     /// Whether it is out of sight on one of the frames at least.
     pub disappears: bool,
+}
+
+/// Means over objects, per cent.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ClipMeans {
+    /// The mean of J and F.
+    pub j_and_f: f64,
+    /// Region similarity.
+    pub j: f64,
+    /// Boundary accuracy.
+    pub f: f64,
+    /// The share of frames on which the occlusion score says whether an object is in the picture.
+    pub occlusion_accuracy: f64,
+}
+
+impl ClipMeans {
+    /// Over these objects.
+    pub fn over(scores: &[ClipScore]) -> Self {
+        let percent = |of: fn(&ClipScore) -> f64| 100.0 * mean(scores.iter().map(of));
+        let (j, f) = (percent(|score| score.j), percent(|score| score.f));
+        Self {
+            j_and_f: (j + f) / 2.0,
+            j,
+            f,
+            occlusion_accuracy: percent(|score| score.occlusion),
+        }
+    }
 }
 
 /// What the model says of an object on a frame.
@@ -87,15 +115,14 @@ pub fn validate(
             scores.extend(of_clip);
         }
     }
-    let percent = |of: fn(&ClipScore) -> f64| 100.0 * mean(scores.iter().map(of));
-    let (j, f) = (percent(|score| score.j), percent(|score| score.f));
+    let means = ClipMeans::over(&scores);
     Ok(Some(ValidationRecord {
         step,
         clips: clips.len(),
-        j,
-        f,
-        j_and_f: (j + f) / 2.0,
-        occlusion_accuracy: percent(|score| score.occlusion),
+        j: means.j,
+        f: means.f,
+        j_and_f: means.j_and_f,
+        occlusion_accuracy: means.occlusion_accuracy,
         seconds: start.elapsed().as_secs_f64(),
     }))
 }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use masklet_data::SkipReport;
-use masklet_eval::metrics::mean;
 use masklet_train::config::{SourceOptions, TrainConfig};
-use masklet_train::{ClipScore, Shown, Sources, TrainError, score_clip, validation_clips};
+use masklet_train::{
+    ClipMeans, ClipScore, Shown, Sources, TrainError, score_clip, validation_clips,
+};
 use serde::Serialize;
 
 use super::common::with_progress;
@@ -49,15 +50,13 @@ struct Report {
     rows: Vec<Row>,
 }
 
-/// Means over objects, per cent.
+/// The objects that were shown in one way.
 #[derive(Serialize)]
 struct Row {
     prompt: &'static str,
     objects: usize,
-    j_and_f: f64,
-    j: f64,
-    f: f64,
-    occlusion_accuracy: f64,
+    #[serde(flatten)]
+    means: ClipMeans,
     disappearing: Option<Disappearing>,
 }
 
@@ -145,22 +144,13 @@ impl Row {
             .filter(|score| score.disappears)
             .copied()
             .collect();
-        let percent =
-            |scores: &[ClipScore], of: fn(&ClipScore) -> f64| 100.0 * mean(scores.iter().map(of));
-        let (j, f) = (
-            percent(scores, |score| score.j),
-            percent(scores, |score| score.f),
-        );
         Self {
             prompt,
             objects: scores.len(),
-            j_and_f: (j + f) / 2.0,
-            j,
-            f,
-            occlusion_accuracy: percent(scores, |score| score.occlusion),
+            means: ClipMeans::over(scores),
             disappearing: (!disappearing.is_empty()).then(|| Disappearing {
                 objects: disappearing.len(),
-                occlusion_accuracy: percent(&disappearing, |score| score.occlusion),
+                occlusion_accuracy: ClipMeans::over(&disappearing).occlusion_accuracy,
             }),
         }
     }
@@ -181,9 +171,15 @@ impl Report {
                 Some(of) => format!("{} | {:.1}", of.objects, of.occlusion_accuracy),
                 None => "0 | –".to_owned(),
             };
+            let ClipMeans {
+                j_and_f,
+                j,
+                f,
+                occlusion_accuracy,
+            } = row.means;
             print_line(&format!(
-                "| {} | {} | {:.1} | {:.1} | {:.1} | {:.1} | {disappearing} |",
-                row.prompt, row.objects, row.j_and_f, row.j, row.f, row.occlusion_accuracy
+                "| {} | {} | {j_and_f:.1} | {j:.1} | {f:.1} | {occlusion_accuracy:.1} | {disappearing} |",
+                row.prompt, row.objects
             ))?;
         }
         Ok(())
