@@ -5,9 +5,9 @@
 
 mod checkpoint;
 mod clip_step;
-mod clips_at_once;
 mod folder;
 mod network;
+mod pools;
 mod trouble;
 
 use std::path::PathBuf;
@@ -27,14 +27,14 @@ use crate::losses::LossParts;
 use crate::monitor::{
     LossRecord, Observer, RunInfo, Sample, StepRecord, Summary, ValidationRecord, peak_memory_bytes,
 };
-use crate::optimizer::{GradientSum, Optimizer, with_own_graph};
+use crate::optimizer::{GradientSum, Optimizer};
 use crate::rollout::ClipTensors;
 use crate::simulated_user::SimulatedUser;
 use crate::validate::validate;
 use crate::{Divergence, Result, TrainError};
-use clip_step::{ClipOutcome, ClipStep};
-use clips_at_once::ClipPools;
+use clip_step::{ClipOutcome, ClipStep, PARTS};
 use network::Start;
+use pools::Pools;
 
 /// A training run.
 #[derive(Debug)]
@@ -51,7 +51,10 @@ pub struct Run {
     /// Steps that were complete when this process began.
     resumed_at: u64,
     clips: ClipLoader,
-    pools: ClipPools,
+    /// For the clips of a step.
+    pools: Pools,
+    /// For the parts of the clip in each of those.
+    part_pools: Vec<Pools>,
     validation: Vec<Clip>,
     /// What could not be validated on.
     skipped: SkipReport,
@@ -128,6 +131,9 @@ impl Run {
             augmentation: config.data.augmentation_for(size),
         };
         let strict = config.data.fail_on_unusable;
+        let pools = Pools::new(config.clips_at_once, rayon::current_num_threads());
+        // Frames that are computed again are so one by one, to save memory.
+        let parts = if config.checkpoint_encoder { 1 } else { PARTS };
         Ok(Self {
             clips: ClipLoader::start(
                 sources.training,
@@ -140,7 +146,8 @@ impl Run {
                 .into_iter()
                 .chain(sources.not_held_out.iter().map(remark))
                 .collect(),
-            pools: ClipPools::new(config.clips_at_once),
+            part_pools: pools.of_parts(parts),
+            pools,
             resumed_at: progress.step,
             folder,
             config,
@@ -311,26 +318,22 @@ impl Run {
         let device = self.compute.device.clone().autodiff();
         let size = self.inference.image_size;
         let config = &self.config;
-        let shared = &self.model.network;
-        let gradients_of = |clip: &TrainingClip| -> Result<_> {
+        let (network, part_pools) = (&self.model.network, &self.part_pools);
+        let gradients_of = |pool: usize, clip: &TrainingClip| -> Result<_> {
             let tensors = ClipTensors::new(&clip.clip, size, &device)?;
             let frames = clip.clip.frames.len();
             let mut user = SimulatedUser::new(&config.prompts, frames, clip.prompt_rng());
-            let network = with_own_graph(shared.clone());
             let step = ClipStep {
-                network: &network,
+                network,
                 loss: &config.loss,
                 objects,
                 checkpoint_encoder: config.checkpoint_encoder,
                 seed: clip.draw.seed,
+                pools: &part_pools[pool],
             };
-            let mut gradients = GradientSum::default();
-            let outcome = step.run(&tensors, &mut user, &mut |found| {
-                gradients.add(found, &network);
-            });
-            Ok((outcome, gradients))
+            Ok(step.run(&tensors, &mut user))
         };
-        self.pools.each(clips, gradients_of, |result| {
+        self.pools.try_each(clips, gradients_of, |result| {
             let (outcome, gradients) = result?;
             done(outcome, gradients);
             Ok(())

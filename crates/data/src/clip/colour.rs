@@ -1,5 +1,7 @@
 //! Changes of colour; masks stay as they are.
 
+use std::array;
+
 use masklet_media::RgbImage;
 
 /// A change of colours. Each step blends the picture with something, and goes beyond it for
@@ -32,10 +34,10 @@ impl ColourChange {
     pub fn apply(&self, picture: &mut RgbImage) {
         for step in self.order {
             match step {
-                0 if self.brightness != 1.0 => blend(picture, self.brightness, |_| 0.0),
+                0 if self.brightness != 1.0 => blend_with(picture, self.brightness, 0.0),
                 1 if self.contrast != 1.0 => {
                     let mean = mean_luma(picture);
-                    blend(picture, self.contrast, |_| mean);
+                    blend_with(picture, self.contrast, mean);
                 }
                 2 if self.saturation != 1.0 => blend(picture, self.saturation, luma),
                 3 if self.hue != 0.0 => turn_hue(picture, self.hue),
@@ -65,9 +67,22 @@ fn mean_luma(picture: &RgbImage) -> f32 {
 fn blend(picture: &mut RgbImage, share: f32, other: impl Fn([u8; 3]) -> f32) {
     for pixel in picture.pixels_mut().as_chunks_mut::<3>().0 {
         let other = other(*pixel) * (1.0 - share);
-        // The cast clamps to 0..=255.
-        *pixel = pixel.map(|value| (share * f32::from(value) + other + 0.5) as u8);
+        *pixel = pixel.map(|value| blended(value, share, other));
     }
+}
+
+/// `share` of the picture and the rest of one grey.
+fn blend_with(picture: &mut RgbImage, share: f32, grey: f32) {
+    let rest = grey * (1.0 - share);
+    let table: [u8; 256] = array::from_fn(|value| blended(value as u8, share, rest));
+    for value in picture.pixels_mut() {
+        *value = table[usize::from(*value)];
+    }
+}
+
+fn blended(value: u8, share: f32, rest: f32) -> u8 {
+    // The cast clamps to 0..=255.
+    (share * f32::from(value) + rest + 0.5) as u8
 }
 
 fn turn_hue(picture: &mut RgbImage, turn: f32) {

@@ -238,14 +238,14 @@ impl Scene {
             self.picture.clone()
         } else {
             let moved = self.background_motion.at(time);
-            moved.picture(&self.background, size)?
+            moved.picture(&self.background)?
         };
         let mut masks: Vec<Mask> = Vec::with_capacity(self.objects.len());
         for object in &self.objects {
             let moved = object.motion.at(time);
             let alpha = moved.soft_mask(&object.mask, size);
             if frame > 0 {
-                composite(&mut picture, &moved.picture(&self.picture, size)?, &alpha);
+                moved.lay_over(&mut picture, &self.picture, &alpha);
             }
             let mask = warp::cut(&alpha, size);
             masks.iter_mut().for_each(|below| subtract(below, &mask));

@@ -9,11 +9,9 @@ use crate::Result;
 pub(super) fn composite(canvas: &mut RgbImage, colour: &RgbImage, alpha: &[f32]) {
     let below = canvas.pixels_mut().as_chunks_mut::<3>().0;
     let above = colour.pixels().as_chunks::<3>().0;
-    for ((below, above), &alpha) in below.iter_mut().zip(above).zip(alpha) {
+    for ((below, &above), &alpha) in below.iter_mut().zip(above).zip(alpha) {
         if alpha > 0.0 {
-            for (low, &high) in below.iter_mut().zip(above) {
-                *low = (f32::from(*low) * (1.0 - alpha) + f32::from(high) * alpha + 0.5) as u8;
-            }
+            *below = warp::blended(*below, above, alpha);
         }
     }
 }
@@ -123,12 +121,18 @@ pub(super) struct Blob {
 impl Blob {
     /// How much of each pixel of a picture the shape around `centre` covers.
     pub(super) fn alpha(&self, (cx, cy): (f32, f32), (width, height): (u32, u32)) -> Vec<f32> {
+        let most: f32 = self.waves.iter().map(|&(height, _)| height).sum();
+        let farthest = self.radius * (1.0 + most) + 0.5;
         let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
         let cover = |(x, y): (u32, u32)| {
             let (dx, dy) = (x as f32 + 0.5 - cx, y as f32 + 0.5 - cy);
             let distance = dx.hypot(dy);
             if distance < self.radius {
                 return 1.0;
+            }
+            // Beyond all waves, in particular before the costly angle.
+            if distance > farthest {
+                return 0.0;
             }
             let angle = dy.atan2(dx);
             let waves = self
@@ -148,6 +152,9 @@ impl Blob {
 /// A coordinate mirrored into 0..=`length` as often as it takes.
 pub(super) fn fold(value: f32, length: u32) -> f32 {
     let length = length as f32;
+    if (0.0..=length).contains(&value) {
+        return value;
+    }
     let around = value.rem_euclid(2.0 * length);
     around.min(2.0 * length - around)
 }

@@ -159,7 +159,7 @@ proptest! {
         let v = input([batch, keys, heads * value_dim]);
         agree(
             || {
-                seed_dropout(5);
+                seed_dropout(&[5]);
                 let (q, k, v) = (q.clone(), k.clone(), v.clone());
                 attention_dropping(q, k, v, heads, Precision::F32, rate)
             },

@@ -1,11 +1,18 @@
 //! Losses and gradients of one clip.
 
-use burn::tensor::{Gradients, Tensor};
+use std::ops::Range;
+
+use burn::tensor::Tensor;
 use masklet_model::{ImageFeatures, Sam2, seed_dropout};
 
+use super::pools::Pools;
 use crate::config::LossOptions;
 use crate::losses::LossParts;
+use crate::optimizer::{GradientSum, with_own_graph};
 use crate::rollout::{Annotator, ClipTensors, predicted_masks, rollout};
+
+/// How many parts of a clip are encoded, each with a graph of its own.
+pub(super) const PARTS: usize = 2;
 
 /// What a clip came to.
 #[derive(Debug)]
@@ -27,83 +34,128 @@ pub(super) struct ClipStep<'a> {
     pub(super) checkpoint_encoder: bool,
     /// Seed of what is left out at random.
     pub(super) seed: u64,
+    /// Where parts of a clip are encoded.
+    pub(super) pools: &'a Pools,
+}
+
+/// Frames that are encoded together, on a graph of their own.
+struct Part {
+    frames: Range<usize>,
+    network: Sam2,
+    /// With what led to them, unless that is computed again.
+    features: Option<ImageFeatures>,
+    /// The same as leaves, for everything after the encoder.
+    leaves: ImageFeatures,
 }
 
 impl ClipStep<'_> {
-    /// Tracks a clip, and hands the gradients of its losses to `add`, possibly in parts.
+    /// Tracks a clip: its losses and their gradients.
     pub(super) fn run(
         &self,
         clip: &ClipTensors,
         annotator: &mut dyn Annotator,
-        add: &mut dyn FnMut(Gradients),
-    ) -> ClipOutcome {
+    ) -> (ClipOutcome, GradientSum) {
         let frames = clip.truth.len();
-        let features: Vec<ImageFeatures> = (0..frames)
-            .map(|frame| {
-                let features = self.encode(clip, frame);
-                match self.checkpoint_encoder {
-                    true => detached(&features),
-                    false => features,
-                }
-            })
+        let mut parts = Vec::new();
+        self.pools.each(
+            &self.parts(frames),
+            |_, frames| self.encode_part(clip, frames.clone()),
+            |part| parts.push(part),
+        );
+        let features: Vec<ImageFeatures> = parts
+            .iter()
+            .flat_map(|part| (0..part.frames.len()).map(|frame| part.leaves.of(frame)))
             .collect();
-        self.seed(frames);
-        let result = rollout(self.network, &features, clip, annotator, self.loss);
+        let network = with_own_graph(self.network.clone());
+        self.seed(frames..frames + 1);
+        let result = rollout(&network, &features, clip, annotator, self.loss);
         let outcome = ClipOutcome {
             losses: result.losses.values(self.objects),
             ious: ious(clip, &result.logits),
         };
         let total = result.losses.total(self.loss, self.objects);
         // Burn keeps what leads to tensors that are alive when the backward pass runs.
-        drop(result);
-        let features = match self.checkpoint_encoder {
-            true => features,
-            false => Vec::new(),
-        };
-        let gradients = total.backward();
+        drop((result, features));
+        let found = total.backward();
         drop(total);
-        let of_features = match self.checkpoint_encoder {
-            true => features
-                .iter()
-                .map(|features| maps(features).map(|map| map.grad(&gradients)))
-                .collect(),
-            false => Vec::new(),
-        };
-        add(gradients);
-        for (frame, of_maps) in of_features.into_iter().enumerate() {
-            if let Some(through) = self.through_encoder(clip, frame, of_maps) {
-                add(through);
-            }
-        }
-        outcome
+        let of_parts: Vec<_> = parts
+            .into_iter()
+            .map(|part| {
+                let of_maps = maps(&part.leaves).map(|map| map.grad(&found));
+                (part, of_maps)
+            })
+            .collect();
+        let mut gradients = GradientSum::default();
+        gradients.add(found, &network);
+        self.pools.each(
+            &of_parts,
+            |_, (part, of_maps)| self.through_encoder(clip, part, of_maps),
+            |found| gradients.merge(found, &network),
+        );
+        (outcome, gradients)
     }
 
-    /// The gradients of the encoder's parameters from those of a frame's features.
+    /// Which frames are encoded together. The threads there are have no influence on it, nor so on
+    /// the sums.
+    fn parts(&self, frames: usize) -> Vec<Range<usize>> {
+        let each = match self.checkpoint_encoder {
+            true => 1,
+            // A weight's gradient is one product for all frames of a part, and two parts are
+            // computed at once without waiting for each other.
+            false => frames.div_ceil(PARTS),
+        };
+        (0..frames)
+            .step_by(each.max(1))
+            .map(|start| start..(start + each).min(frames))
+            .collect()
+    }
+
+    fn encode_part(&self, clip: &ClipTensors, frames: Range<usize>) -> Part {
+        let network = with_own_graph(self.network.clone());
+        let features = self.encode(&network, clip, frames.clone());
+        Part {
+            leaves: detached(&features),
+            features: (!self.checkpoint_encoder).then_some(features),
+            frames,
+            network,
+        }
+    }
+
+    /// The gradients of the encoder's parameters from those of a part's features.
     fn through_encoder(
         &self,
         clip: &ClipTensors,
-        frame: usize,
-        of_maps: [Option<Tensor<4>>; 3],
-    ) -> Option<Gradients> {
-        let again = self.encode(clip, frame);
+        part: &Part,
+        of_maps: &[Option<Tensor<4>>; 3],
+    ) -> GradientSum {
+        let features = match &part.features {
+            Some(features) => features.clone(),
+            None => self.encode(&part.network, clip, part.frames.clone()),
+        };
         // The derivative of this sum with respect to the features is their gradient.
-        let sum = maps(&again)
+        let sum = maps(&features)
             .into_iter()
             .zip(of_maps)
-            .filter_map(|(map, gradient)| Some((map * Tensor::from_inner(gradient?)).sum()))
-            .reduce(|sum, part| sum + part)?;
-        sum.is_tracked().then(|| sum.backward())
+            .filter_map(|(map, gradient)| Some((map * Tensor::from_inner(gradient.clone()?)).sum()))
+            .reduce(|sum, part| sum + part);
+        let mut gradients = GradientSum::default();
+        if let Some(sum) = sum.filter(Tensor::is_tracked) {
+            gradients.add(sum.backward(), &part.network);
+        }
+        gradients
     }
 
-    fn encode(&self, clip: &ClipTensors, frame: usize) -> ImageFeatures {
-        self.seed(frame);
-        self.network
-            .encode_image(clip.pixels.clone().narrow(0, frame, 1))
+    fn encode(&self, network: &Sam2, clip: &ClipTensors, frames: Range<usize>) -> ImageFeatures {
+        self.seed(frames.clone());
+        let pixels = clip.pixels.clone();
+        network.encode_image(pixels.narrow(0, frames.start, frames.len()))
     }
 
-    /// Seeds one part of the clip, so that it leaves out the same when computed again.
-    fn seed(&self, part: usize) {
-        seed_dropout(self.seed ^ (part as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    /// Seeds parts of the clip, so that each leaves out the same when computed again, alone or with
+    /// others.
+    fn seed(&self, parts: Range<usize>) {
+        let seed = |part| self.seed ^ (part as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        seed_dropout(&parts.map(seed).collect::<Vec<_>>());
     }
 }
 

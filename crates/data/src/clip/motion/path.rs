@@ -109,14 +109,25 @@ impl Moved<'_> {
         (x + self.bending * dx, y + self.bending * dy)
     }
 
-    pub(super) fn picture(&self, old: &RgbImage, size: (u32, u32)) -> Result<RgbImage> {
+    /// Bent, in a picture that goes on mirrored beyond its edges.
+    fn mirrored(&self, x: f32, y: f32, (width, height): (u32, u32)) -> (f32, f32) {
+        let (x, y) = self.bent(x, y);
+        (fold(x, width), fold(y, height))
+    }
+
+    /// The whole picture moved. What comes in at the edges is the picture mirrored.
+    pub(super) fn picture(&self, old: &RgbImage) -> Result<RgbImage> {
+        let size = old.dimensions();
         let affine = self.pose.backward(self.motion.centre);
-        // What comes in at the edges is the picture mirrored.
-        let bend = |x, y| {
-            let (x, y) = self.bent(x, y);
-            (fold(x, size.0), fold(y, size.1))
-        };
+        let bend = |x, y| self.mirrored(x, y, size);
         warp::picture(old, size, &chain(&affine, &bend), None)
+    }
+
+    /// Lays a part of the moved picture over `canvas`, see [`warp::lay_over`].
+    pub(super) fn lay_over(&self, canvas: &mut RgbImage, old: &RgbImage, alpha: &[f32]) {
+        let affine = self.pose.backward(self.motion.centre);
+        let bend = |x, y| self.mirrored(x, y, old.dimensions());
+        warp::lay_over(canvas, old, &chain(&affine, &bend), alpha);
     }
 
     pub(super) fn soft_mask(&self, old: &Mask, size: (u32, u32)) -> Vec<f32> {
