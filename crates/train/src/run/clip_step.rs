@@ -58,8 +58,8 @@ impl ClipStep<'_> {
         let frames = clip.truth.len();
         let mut parts = Vec::new();
         self.pools.each(
-            &self.parts(frames),
-            |_, frames| self.encode_part(clip, frames.clone()),
+            self.parts(frames),
+            |_, frames| self.encode_part(clip, frames),
             |part| parts.push(part),
         );
         let features: Vec<ImageFeatures> = parts
@@ -78,18 +78,15 @@ impl ClipStep<'_> {
         drop((result, features));
         let found = total.backward();
         drop(total);
-        let of_parts: Vec<_> = parts
-            .into_iter()
-            .map(|part| {
-                let of_maps = maps(&part.leaves).map(|map| map.grad(&found));
-                (part, of_maps)
-            })
+        let of_leaves: Vec<_> = parts
+            .iter()
+            .map(|part| maps(part.leaves.clone()).map(|map| map.grad(&found)))
             .collect();
         let mut gradients = GradientSum::default();
         gradients.add(found, &network);
         self.pools.each(
-            &of_parts,
-            |_, (part, of_maps)| self.through_encoder(clip, part, of_maps),
+            parts.into_iter().zip(of_leaves),
+            |_, (part, of_leaves)| self.through_encoder(clip, part, of_leaves),
             |found| gradients.merge(found, &network),
         );
         (outcome, gradients)
@@ -125,21 +122,25 @@ impl ClipStep<'_> {
     fn through_encoder(
         &self,
         clip: &ClipTensors,
-        part: &Part,
-        of_maps: &[Option<Tensor<4>>; 3],
+        part: Part,
+        of_leaves: [Option<Tensor<4>>; 3],
     ) -> GradientSum {
-        let features = match &part.features {
-            Some(features) => features.clone(),
-            None => self.encode(&part.network, clip, part.frames.clone()),
-        };
-        // The derivative of this sum with respect to the features is their gradient.
-        let sum = maps(&features)
-            .into_iter()
-            .zip(of_maps)
-            .filter_map(|(map, gradient)| Some((map * Tensor::from_inner(gradient.clone()?)).sum()))
-            .reduce(|sum, part| sum + part);
         let mut gradients = GradientSum::default();
-        if let Some(sum) = sum.filter(Tensor::is_tracked) {
+        if of_leaves.iter().all(Option::is_none) {
+            return gradients;
+        }
+        let features = match part.features {
+            Some(features) => features,
+            None => self.encode(&part.network, clip, part.frames),
+        };
+        // The derivative of this sum with respect to the features is their gradient. Nothing else
+        // holds them when the backward pass runs.
+        let sum = maps(features)
+            .into_iter()
+            .zip(of_leaves)
+            .filter_map(|(map, gradient)| Some((map * Tensor::from_inner(gradient?)).sum()))
+            .reduce(|sum, part| sum + part);
+        if let Some(sum) = sum {
             gradients.add(sum.backward(), &part.network);
         }
         gradients
@@ -159,18 +160,16 @@ impl ClipStep<'_> {
     }
 }
 
-fn maps(features: &ImageFeatures) -> [Tensor<4>; 3] {
-    let ImageFeatures {
-        embedding,
-        stride4,
-        stride8,
-    } = features.clone();
-    [embedding, stride4, stride8]
+fn maps(features: ImageFeatures) -> [Tensor<4>; 3] {
+    [features.embedding, features.stride4, features.stride8]
 }
 
-/// The same values as leaves whose gradients are kept.
+/// The same values as leaves, whose gradients are kept if those of the features are wanted.
 fn detached(features: &ImageFeatures) -> ImageFeatures {
-    let [embedding, stride4, stride8] = maps(features).map(|map| map.detach().require_grad());
+    let [embedding, stride4, stride8] = maps(features.clone()).map(|map| {
+        let wanted = map.is_tracked();
+        map.detach().set_require_grad(wanted)
+    });
     ImageFeatures {
         embedding,
         stride4,

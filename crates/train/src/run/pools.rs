@@ -49,10 +49,10 @@ impl Pools {
 
     /// Does `work` with each item, given the number of the pool on whose threads it is, and hands the
     /// results to `done` in the items' order, before others begin: only those at once need memory.
-    pub(super) fn each<C: Sync, R: Send>(
+    pub(super) fn each<C: Send, R: Send>(
         &self,
-        items: &[C],
-        work: impl Fn(usize, &C) -> R + Sync,
+        items: impl IntoIterator<Item = C>,
+        work: impl Fn(usize, C) -> R + Sync,
         mut done: impl FnMut(R),
     ) {
         let each = self.try_each(items, work, |result| {
@@ -66,14 +66,16 @@ impl Pools {
     ///
     /// # Errors
     /// The first that `done` returns; later items are not begun.
-    pub(super) fn try_each<C: Sync, R: Send, E>(
+    pub(super) fn try_each<C: Send, R: Send, E>(
         &self,
-        items: &[C],
-        work: impl Fn(usize, &C) -> R + Sync,
+        items: impl IntoIterator<Item = C>,
+        work: impl Fn(usize, C) -> R + Sync,
         mut done: impl FnMut(R) -> Result<(), E>,
     ) -> Result<(), E> {
         let work = &work;
-        for at_once in items.chunks(self.pools.len()) {
+        let mut items = items.into_iter().peekable();
+        while items.peek().is_some() {
+            let at_once = items.by_ref().take(self.pools.len());
             let results: Vec<R> = thread::scope(|scope| {
                 let pools = self.pools.iter().enumerate().zip(at_once);
                 let started: Vec<_> = pools
@@ -129,9 +131,9 @@ mod tests {
     fn after_an_error_nothing_is_begun() {
         let pools = Pools::new(1, 2);
         let begun = std::sync::Mutex::new(Vec::new());
-        let work = |_, clip: &u32| begun.lock().unwrap().push(*clip);
+        let work = |_, clip: u32| begun.lock().unwrap().push(clip);
         assert_eq!(
-            pools.try_each(&[1, 2], work, |()| Err("wrong")),
+            pools.try_each([1, 2], work, |()| Err("wrong")),
             Err("wrong")
         );
         assert_eq!(*begun.lock().unwrap(), [1]);
