@@ -132,7 +132,10 @@ proptest! {
             || linear.forward_add(x.clone(), residual.clone()),
             |g| with(&[of(&residual, g)], g),
         );
-        agree(|| linear.forward_normed(&norm, x.clone()), |g| with(&of_module(&norm, g), g));
+        // Of one or two normalised channels nothing but rounding is left of the gradient.
+        if inputs >= 4 {
+            agree(|| linear.forward_normed(&norm, x.clone()), |g| with(&of_module(&norm, g), g));
+        }
     }
 
     // Not of very few channels: of one or two nothing but rounding is left of the gradient.
