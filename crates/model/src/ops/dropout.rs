@@ -117,4 +117,19 @@ mod tests {
         assert!(rows.iter().all(|row| *row == [0.0; 3] || *row == [2.0; 3]));
         assert!(rows.contains(&&[0.0; 3][..]) && rows.contains(&&[2.0; 3][..]));
     }
+
+    #[test]
+    fn what_an_item_with_its_own_seed_loses_does_not_depend_on_the_others() {
+        let ones = |rows| Tensor::<2>::ones([rows, 300], &Device::flex().autodiff());
+        for leave_out in [dropout::<2>, drop_path::<2>] {
+            let alone = |seed| {
+                seed_dropout(&[seed]);
+                values(leave_out(ones(1), 0.5))
+            };
+            let expected: Vec<f32> = (0..8).flat_map(alone).collect();
+            seed_dropout(&Vec::from_iter(0..8));
+            assert_eq!(values(leave_out(ones(8), 0.5)), expected);
+            assert!(expected.contains(&0.0) && expected.contains(&2.0));
+        }
+    }
 }
