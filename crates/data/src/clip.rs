@@ -1,10 +1,10 @@
 //! Short clips with masks: what a trainer is fed.
 
 mod colour;
+mod fill;
 mod geometry;
 mod mosaic;
 mod motion;
-mod render;
 mod sample;
 mod spline;
 mod transforms;

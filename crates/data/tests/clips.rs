@@ -8,6 +8,7 @@ use masklet_data::clip::{
     clip_from_image, sample_clip,
 };
 use masklet_data::{DataError, Dataset, ReadOptions, Sequence, SkipReason, open};
+use masklet_media::components::connected_components;
 use masklet_media::{Mask, RgbImage};
 use proptest::prelude::*;
 use rand::SeedableRng as _;
@@ -300,6 +301,44 @@ fn objects_disappear_behind_what_passes_and_come_back() {
         came_back += usize::from((0..2).any(hidden));
     }
     assert_eq!(came_back, 20);
+}
+
+/// The scene's objects with one bar in front of one of them.
+fn barred(hide: f64, seed: u64) -> Clip {
+    let (picture, masks) = scene();
+    let options = MotionOptions {
+        occluders: (1, 1),
+        hide,
+        bars: 1.0,
+        shift: 0.05,
+        ..MotionOptions::default()
+    };
+    clip_from_image("scene", &picture, &masks, &options, &mut rng(seed)).unwrap()
+}
+
+#[test]
+fn a_bar_hides_an_object_or_cuts_it_in_two() {
+    for seed in 0..20 {
+        let clip = barred(1.0, seed);
+        let hidden = |object: usize| {
+            let mut masks = clip.frames.iter().map(|frame| &frame.masks[object]);
+            masks.any(Mask::is_empty)
+        };
+        assert!(clip.frames[0].masks.iter().all(|mask| !mask.is_empty()));
+        assert!((0..2).any(hidden), "{seed}");
+    }
+    let mut cut = 0;
+    for seed in 0..20 {
+        let clip = barred(0.0, seed);
+        // The scene's objects are of one part each, and stay it without the bar.
+        let parts = |mask: &Mask| {
+            let found = connected_components(mask.width(), mask.height(), mask.bits()).unwrap();
+            found.areas.iter().filter(|&&area| area >= 5).count()
+        };
+        let masks = clip.frames.iter().flat_map(|frame| &frame.masks);
+        cut += usize::from(masks.map(parts).max() >= Some(2));
+    }
+    assert!(cut >= 10, "{cut}");
 }
 
 #[test]

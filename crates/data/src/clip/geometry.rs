@@ -112,3 +112,18 @@ pub(crate) fn chain<'a>(
         second.source(x, y)
     }
 }
+
+/// A place in a picture of `size` that goes on mirrored beyond its edges.
+pub(super) fn mirrored((x, y): (f32, f32), (width, height): (u32, u32)) -> (f32, f32) {
+    (fold(x, width), fold(y, height))
+}
+
+/// A coordinate mirrored into 0..=`length` as often as it takes.
+fn fold(value: f32, length: u32) -> f32 {
+    let length = length as f32;
+    if (0.0..=length).contains(&value) {
+        return value;
+    }
+    let around = value.rem_euclid(2.0 * length);
+    around.min(2.0 * length - around)
+}

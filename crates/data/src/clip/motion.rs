@@ -2,24 +2,24 @@
 //!
 //! Objects are cut out of the picture, the holes they leave are filled, and both move: each
 //! object turned, scaled, sheared and shifted along a wavy path, and bent by a thin-plate spline;
-//! the background likewise, but less. Shapes with textures from elsewhere in the picture pass in
-//! front, some of them so that an object disappears behind one and comes back. The first frame
-//! is the picture itself.
+//! the background likewise, but less. Things painted with the picture's own colours pass in front,
+//! some of them so that an object disappears behind one and comes back. The first frame is the
+//! picture itself, but for what passes in front.
 
+mod occluder;
 mod options;
 mod path;
-
-use std::f32::consts::TAU;
 
 use masklet_media::{Mask, RgbImage};
 use rand::Rng;
 use rand::seq::index::sample as sample_indices;
 
+use occluder::Occluder;
 pub use options::MotionOptions;
 use path::Motion;
 
-use super::render::{Blob, composite, fill, mirrored};
-use super::{Clip, ClipFrame, ColourChange, warp};
+use super::fill::fill;
+use super::{Clip, ClipFrame, warp};
 use crate::{DataError, Result, SkipReason};
 
 /// Makes a clip of a picture and its segments (masks of the picture's size). Objects are drawn
@@ -104,24 +104,6 @@ struct Object {
     radius: f32,
 }
 
-/// Something that passes in front.
-struct Occluder {
-    blob: Blob,
-    texture: RgbImage,
-    path: Path,
-}
-
-enum Path {
-    /// From one place to another.
-    Straight { from: (f32, f32), to: (f32, f32) },
-    /// Over object `object`, which it hides on frame `frame`; `speed` per frame relative to it.
-    Over {
-        object: usize,
-        frame: usize,
-        speed: (f32, f32),
-    },
-}
-
 impl Scene {
     fn draw(still: Clip, options: &MotionOptions, rng: &mut impl Rng) -> Result<Self> {
         let size = still.dimensions();
@@ -154,77 +136,26 @@ impl Scene {
         };
         let count = rng.random_range(options.occluders.0..=options.occluders.1);
         for _ in 0..count {
-            let hides = rng.random_bool(options.hide);
-            let occluder = scene.draw_occluder(hides, rng)?;
+            let occluder = Occluder::draw(&scene, options, rng);
             scene.occluders.push(occluder);
         }
         Ok(scene)
     }
 
-    /// Hiding needs a frame before and one after, and an object that is not too large.
-    fn draw_occluder(&self, hides: bool, rng: &mut impl Rng) -> Result<Occluder> {
-        let (width, height) = self.picture.dimensions();
-        let side = width.min(height) as f32;
+    /// An object for something to hide, if it should: hiding needs a frame before and one after,
+    /// and an object that is not too large.
+    fn draw_hideable(&self, hides: bool, rng: &mut impl Rng) -> Option<usize> {
         let hideable: Vec<usize> = (0..self.objects.len())
-            .filter(|&object| self.objects[object].radius < 0.3 * side)
+            .filter(|&object| self.objects[object].radius < 0.3 * self.side())
             .collect();
-        let angle = rng.random_range(0.0..TAU);
-        let (radius, path) = if hides && self.frames >= 3 && !hideable.is_empty() {
-            let object = hideable[rng.random_range(0..hideable.len())];
-            let reach = self.objects[object].reach(self.frames);
-            let radius = 1.05 * reach + 2.0;
-            let frame = rng.random_range(1..self.frames - 1);
-            // Fast enough to be clear of the object on the first frame and on the last: by its
-            // reach and the occluder's, with the waves, and a quarter more.
-            let frames = frame.min(self.frames - 1 - frame) as f32;
-            let speed = 1.25 * (reach + 1.6 * radius) / frames;
-            let speed = (speed * angle.cos(), speed * angle.sin());
-            (
-                radius,
-                Path::Over {
-                    object,
-                    frame,
-                    speed,
-                },
-            )
-        } else {
-            let radius = side * rng.random_range(0.06..0.14);
-            let away = 0.5 * (width as f32).hypot(height as f32) + 1.6 * radius;
-            let aside = rng.random_range(-0.3..0.3) * side;
-            let middle = (width as f32 / 2.0, height as f32 / 2.0);
-            let (sin, cos) = angle.sin_cos();
-            let at = |along: f32| {
-                (
-                    middle.0 + cos * along - sin * aside,
-                    middle.1 + sin * along + cos * aside,
-                )
-            };
-            (
-                radius,
-                Path::Straight {
-                    from: at(-away),
-                    to: at(away),
-                },
-            )
-        };
-        let waves = (0..4).map(|_| (rng.random_range(0.0..0.15), rng.random_range(0.0..TAU)));
-        let waves = waves.collect();
-        let shift = (
-            rng.random_range(0.0..width as f32),
-            rng.random_range(0.0..height as f32),
-        );
-        let mut texture = mirrored(&self.picture, shift)?;
-        let change = ColourChange {
-            brightness: rng.random_range(0.5..1.3),
-            hue: rng.random_range(-0.3..0.3),
-            ..ColourChange::IDENTITY
-        };
-        change.apply(&mut texture);
-        Ok(Occluder {
-            blob: Blob { radius, waves },
-            texture,
-            path,
-        })
+        let possible = hides && self.frames >= 3 && !hideable.is_empty();
+        possible.then(|| hideable[rng.random_range(0..hideable.len())])
+    }
+
+    /// The picture's shorter side.
+    fn side(&self) -> f32 {
+        let (width, height) = self.picture.dimensions();
+        width.min(height) as f32
     }
 
     fn time(&self, frame: usize) -> f32 {
@@ -252,36 +183,11 @@ impl Scene {
             masks.push(mask);
         }
         for occluder in &self.occluders {
-            let alpha = occluder.blob.alpha(self.place(&occluder.path, frame), size);
-            composite(&mut picture, &occluder.texture, &alpha);
+            let alpha = occluder.lay_over(&mut picture, self, frame);
             let mask = warp::cut(&alpha, size);
             masks.iter_mut().for_each(|below| subtract(below, &mask));
         }
         Ok(ClipFrame { picture, masks })
-    }
-
-    /// Where an occluder's centre is.
-    fn place(&self, path: &Path, frame: usize) -> (f32, f32) {
-        let time = self.time(frame);
-        match *path {
-            Path::Straight { from, to } => (
-                from.0 + (to.0 - from.0) * time,
-                from.1 + (to.1 - from.1) * time,
-            ),
-            Path::Over {
-                object,
-                frame: middle,
-                speed,
-            } => {
-                let motion = &self.objects[object].motion;
-                let shift = motion.pose(time).shift;
-                let steps = frame as f32 - middle as f32;
-                (
-                    motion.centre.0 + shift.0 + steps * speed.0,
-                    motion.centre.1 + shift.1 + steps * speed.1,
-                )
-            }
-        }
     }
 }
 

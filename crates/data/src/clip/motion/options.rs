@@ -33,6 +33,9 @@ pub struct MotionOptions {
     pub occluders: (usize, usize),
     /// Probability that such a thing hides an object wholly for a while; 0 to 1.
     pub hide: f64,
+    /// Probability that such a thing is a bar from edge to edge (a pole, a trunk), and not round;
+    /// 0 to 1. One that does not hide an object cuts it in two.
+    pub bars: f64,
 }
 
 impl Default for MotionOptions {
@@ -50,6 +53,7 @@ impl Default for MotionOptions {
             background: 0.3,
             occluders: (0, 2),
             hide: 0.5,
+            bars: 0.0,
         }
     }
 }
@@ -116,6 +120,7 @@ impl MotionOptions {
             "0 to the most occluders",
         )?;
         within("motion: most occluders", most, 0.0, 100.0, "0 to 100")?;
-        within("motion: hide", self.hide, 0.0, 1.0, "0 to 1")
+        within("motion: hide", self.hide, 0.0, 1.0, "0 to 1")?;
+        within("motion: bars", self.bars, 0.0, 1.0, "0 to 1")
     }
 }

@@ -7,8 +7,7 @@ use rand::Rng;
 
 use super::MotionOptions;
 use crate::Result;
-use crate::clip::geometry::chain;
-use crate::clip::render::fold;
+use crate::clip::geometry::{chain, mirrored};
 use crate::clip::spline::ThinPlate;
 use crate::clip::{Affine, warp};
 
@@ -110,9 +109,8 @@ impl Moved<'_> {
     }
 
     /// Bent, in a picture that goes on mirrored beyond its edges.
-    fn mirrored(&self, x: f32, y: f32, (width, height): (u32, u32)) -> (f32, f32) {
-        let (x, y) = self.bent(x, y);
-        (fold(x, width), fold(y, height))
+    fn mirrored(&self, x: f32, y: f32, size: (u32, u32)) -> (f32, f32) {
+        mirrored(self.bent(x, y), size)
     }
 
     /// The whole picture moved. What comes in at the edges is the picture mirrored.

@@ -1,20 +1,8 @@
-//! Layers put on one another, and holes filled.
+//! Holes in pictures filled.
 
 use masklet_media::{Mask, RgbImage};
 
-use super::warp;
 use crate::Result;
-
-/// Lays `colour` over `canvas` where `alpha` (`[height, width]`, 0..=1) says how much.
-pub(super) fn composite(canvas: &mut RgbImage, colour: &RgbImage, alpha: &[f32]) {
-    let below = canvas.pixels_mut().as_chunks_mut::<3>().0;
-    let above = colour.pixels().as_chunks::<3>().0;
-    for ((below, &above), &alpha) in below.iter_mut().zip(above).zip(alpha) {
-        if alpha > 0.0 {
-            *below = warp::blended(*below, above, alpha);
-        }
-    }
-}
 
 /// A picture with `hole` filled smoothly from around it: averages of ever larger neighbourhoods,
 /// laid from the coarsest to the finest over what is still unknown. A hole of everything becomes
@@ -108,60 +96,4 @@ impl Level {
         }
         sum
     }
-}
-
-/// A round shape with a wavy outline.
-pub(super) struct Blob {
-    /// Radius where the waves are lowest.
-    pub(super) radius: f32,
-    /// Height (fraction of the radius) and phase of waves with 2, 3, 4, … crests.
-    pub(super) waves: Vec<(f32, f32)>,
-}
-
-impl Blob {
-    /// How much of each pixel of a picture the shape around `centre` covers.
-    pub(super) fn alpha(&self, (cx, cy): (f32, f32), (width, height): (u32, u32)) -> Vec<f32> {
-        let most: f32 = self.waves.iter().map(|&(height, _)| height).sum();
-        let farthest = self.radius * (1.0 + most) + 0.5;
-        let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
-        let cover = |(x, y): (u32, u32)| {
-            let (dx, dy) = (x as f32 + 0.5 - cx, y as f32 + 0.5 - cy);
-            let distance = dx.hypot(dy);
-            if distance < self.radius {
-                return 1.0;
-            }
-            // Beyond all waves, in particular before the costly angle.
-            if distance > farthest {
-                return 0.0;
-            }
-            let angle = dy.atan2(dx);
-            let waves = self
-                .waves
-                .iter()
-                .zip(2u8..)
-                .map(|(&(height, phase), crests)| {
-                    height * (1.0 + (f32::from(crests) * angle + phase).cos()) / 2.0
-                });
-            let edge = self.radius * (1.0 + waves.sum::<f32>());
-            (edge - distance + 0.5).clamp(0.0, 1.0)
-        };
-        pixels.map(cover).collect()
-    }
-}
-
-/// A coordinate mirrored into 0..=`length` as often as it takes.
-pub(super) fn fold(value: f32, length: u32) -> f32 {
-    let length = length as f32;
-    if (0.0..=length).contains(&value) {
-        return value;
-    }
-    let around = value.rem_euclid(2.0 * length);
-    around.min(2.0 * length - around)
-}
-
-/// The picture shifted by (`dx`, `dy`), mirrored at its edges: a texture for pasted things.
-pub(super) fn mirrored(picture: &RgbImage, (dx, dy): (f32, f32)) -> Result<RgbImage> {
-    let (width, height) = picture.dimensions();
-    let map = move |x: f32, y: f32| (fold(x + dx, width), fold(y + dy, height));
-    warp::picture(picture, (width, height), &map, None)
 }
