@@ -108,16 +108,18 @@ impl<S: FrameSource> Iterator for Propagate<'_, S> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let frame = self.next.take().filter(|_| self.remaining > 0)?;
+        let next = match self.direction {
+            Direction::Forward => frame.checked_add(1),
+            Direction::Backward => frame.checked_sub(1),
+        };
+        let ahead = next.filter(|_| self.remaining > 1);
         let result = self
             .session
-            .track_frame(frame, self.direction, |_| true)
+            .track_frame(frame, ahead, self.direction, |_| true)
             .transpose()?;
         if result.is_ok() {
             self.remaining -= 1;
-            self.next = match self.direction {
-                Direction::Forward => frame.checked_add(1),
-                Direction::Backward => frame.checked_sub(1),
-            };
+            self.next = next;
         }
         Some(result)
     }

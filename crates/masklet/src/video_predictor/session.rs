@@ -255,14 +255,20 @@ impl<S: FrameSource> VideoSession<S> {
         Some((frames().min()?, frames().max()?))
     }
 
-    /// Tracks the objects that are wanted on a frame; `None` past the end of the video.
+    /// Tracks the objects that are wanted on a frame; `None` past the end of the video. Meanwhile
+    /// `next` is encoded, if it is known which frame that is.
     pub(super) fn track_frame(
         &mut self,
         frame: usize,
+        next: Option<usize>,
         direction: crate::Direction,
         wanted: impl Fn(ObjectId) -> bool,
     ) -> Result<Option<FrameResult>> {
-        let Some(features) = self.frames.get(&self.model, frame)? else {
+        let features = match next {
+            Some(next) => self.frames.get_and_go_on(&self.model, frame, next)?,
+            None => self.frames.get(&self.model, frame)?,
+        };
+        let Some(features) = features else {
             return Ok(None);
         };
         let scene = Scene {

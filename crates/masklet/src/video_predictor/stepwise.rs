@@ -33,7 +33,7 @@ impl<S: FrameSource> VideoSession<S> {
             self.find(id)?;
         }
         self.settle(|id| ids.contains(&id))?;
-        self.track_frame(frame, direction, |id| ids.contains(&id))?
+        self.track_frame(frame, None, direction, |id| ids.contains(&id))?
             .ok_or(Error::NoSuchFrame {
                 frame,
                 count: frame,

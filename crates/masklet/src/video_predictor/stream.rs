@@ -106,7 +106,7 @@ impl StreamTracker {
         self.session.source_mut().show(picture);
         let result = self
             .session
-            .track_frame(frame, Direction::Forward, |_| true)?;
+            .track_frame(frame, None, Direction::Forward, |_| true)?;
         Ok(result.expect("the frame was just shown"))
     }
 
