@@ -149,7 +149,7 @@ impl Preset {
 fn lite() -> Sam2Config {
     let trunk = TrunkConfig::EfficientNetLite(EfficientNetLiteConfig::lite0());
     let mut config = Sam2Config::new(Family::Sam2_1, trunk);
-    config.image_size = 320;
+    config.image_size = 384;
     config.hidden_dim = 128;
     config.mask_decoder.mlp_dim = 512;
     config.mask_decoder.iou_head_hidden_dim = 128;
