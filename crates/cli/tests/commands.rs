@@ -324,6 +324,10 @@ fn data_generate_makes_pictures_that_inspect_knows() {
     assert_ne!(output.status.code(), Some(0));
     let message = String::from_utf8_lossy(&output.stderr);
     assert!(message.contains("other options"), "{message}");
+    let output = run.command(&["data", "generate", "-o", "made/generated.json/within"]);
+    assert_ne!(output.status.code(), Some(0));
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(message.contains("cannot write made/"), "{message}");
     let output = generate(&["--size", "96"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("480x320"));

@@ -11,10 +11,10 @@ mod shape;
 mod texture;
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use masklet_media::{RgbImage, atomic};
+use masklet_media::{MediaError, RgbImage, atomic};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -110,7 +110,7 @@ pub fn write(folder: &Path, options: &GenerateOptions, written: &(dyn Fn() + Syn
     begin(folder, options)?;
     let make = |kind: &str| -> Result<PathBuf> {
         let path = folder.join(kind);
-        fs::create_dir_all(&path).map_err(DataError::read(&path))?;
+        fs::create_dir_all(&path).map_err(unwritten(&path))?;
         Ok(path)
     };
     let (images, segments) = (make("images")?, make("segments")?);
@@ -134,7 +134,7 @@ pub fn write(folder: &Path, options: &GenerateOptions, written: &(dyn Fn() + Syn
 
 /// Notes the options in a new folder, or finds the same ones in that of an interrupted run.
 fn begin(folder: &Path, options: &GenerateOptions) -> Result<()> {
-    fs::create_dir_all(folder).map_err(DataError::read(folder))?;
+    fs::create_dir_all(folder).map_err(unwritten(folder))?;
     let path = folder.join(OPTIONS);
     let text = serde_json::to_string_pretty(options).expect("plain data");
     match fs::read_to_string(&path) {
@@ -164,7 +164,12 @@ fn encoded(map: &LabelMap, path: &Path) -> Result<Vec<u8>> {
         .map(|id| (u32::from(id), map.mask_where(|label| label == id)))
         .collect();
     let encoded = davis::encode(map.dimensions(), &masks, |_, _| 0.0);
-    encoded.map_err(DataError::read(path))
+    encoded.map_err(unwritten(path))
+}
+
+fn unwritten(path: &Path) -> impl FnOnce(io::Error) -> DataError {
+    let path = path.to_owned();
+    |source| MediaError::Write { path, source }.into()
 }
 
 /// The labels of what is in a map.

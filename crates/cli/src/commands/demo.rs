@@ -18,9 +18,10 @@ use crate::{Cli, Command, Global};
 /// without limits (CC0).
 const CLIP: &[u8] = include_bytes!("../../assets/demo.mp4");
 
-/// A click on the cup, on the first frame, and one that corrects: where the cup comes out from behind the
-/// pillar, which the small model alone goes on tracking in its place. As `masklet video` takes them.
-const CLICKS: [&str; 2] = ["0:80,170", "70:318,120"];
+/// A click on the cup, on the first frame, and two that correct where the cup comes out from behind the
+/// pillar, which the small model alone goes on tracking in its place: on the cup, and on what is not the
+/// cup. As `masklet video` takes them.
+const CLICKS: [&str; 3] = ["0:80,170", "70:318,120", "70:283,120,0"];
 
 /// See it work: track an object in a clip that is part of this program.
 ///
