@@ -57,7 +57,7 @@ pub(super) fn lay_over(canvas: &mut RgbImage, old: &RgbImage, map: &impl Backwar
 }
 
 /// `alpha` of the colour `above`, and the rest of `below`.
-pub(super) fn blended(below: [u8; 3], above: [u8; 3], alpha: f32) -> [u8; 3] {
+fn blended(below: [u8; 3], above: [u8; 3], alpha: f32) -> [u8; 3] {
     array::from_fn(|channel| {
         let (low, high) = (f32::from(below[channel]), f32::from(above[channel]));
         (low * (1.0 - alpha) + high * alpha + 0.5) as u8

@@ -142,18 +142,19 @@ impl<S: FrameSource> FrameFeatures<S> {
     }
 
     fn encode(&mut self, model: &Model, frame: usize) -> Result<Option<CachedFrame>> {
+        let coming = match self.coming.take_if(|coming| coming.index == frame) {
+            Some(coming) => coming,
+            None => ComingFrame::begin(model, frame, self.source.frame(frame)),
+        };
+        let Some(encoding) = coming.read? else {
+            return Ok(None);
+        };
         // Room first: the features of one frame more need not be held.
         while self.cache.len() >= self.capacity {
             self.cache.pop_front();
         }
-        let encoded = match self.coming.take_if(|coming| coming.index == frame) {
-            Some(coming) => coming.read?.map(|encoding| encoding.wait(model)),
-            None => self.source.frame(frame)?.map(|picture| {
-                let features = features_of(model, &picture);
-                (Arc::new(picture), features)
-            }),
-        };
-        Ok(encoded.map(|(picture, features)| CachedFrame {
+        let (picture, features) = encoding.wait(model);
+        Ok(Some(CachedFrame {
             index: frame,
             picture,
             features,
