@@ -75,7 +75,8 @@ pub struct VideoOptions {
     /// in training (reference: `add_all_frames_to_correct_as_cond`, there off). Without it the
     /// correction is seen on its own frame only, and lost when tracking visits that frame again.
     pub corrections_condition: bool,
-    /// Encoded frames that are kept for further prompts. One takes 16 MB at 1024 pixels.
+    /// Encoded frames that are kept for further prompts. One takes 16 MB at 1024 pixels. While
+    /// tracking there is one more, the next.
     pub cached_frames: usize,
     /// How long tracked frames are remembered.
     pub retention: MemoryRetention,

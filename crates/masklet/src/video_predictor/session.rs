@@ -237,6 +237,10 @@ impl<S: FrameSource> VideoSession<S> {
     /// Carries all objects through the video, frame by frame as the iterator is advanced. It can
     /// be dropped at any time; what was tracked so far is remembered.
     ///
+    /// On the CPU, with more than one thread, the frame that comes next is read before a frame's masks
+    /// are there, and encoded meanwhile. For frames that are still being made, such as a camera's,
+    /// there is [`StreamTracker`](crate::StreamTracker).
+    ///
     /// # Errors
     /// If there is nothing to track, an object has no prompted frame left, or a prompted frame
     /// cannot be read again.

@@ -9,6 +9,9 @@ use super::{MotionOptions, Scene};
 use crate::clip::geometry::mirrored;
 use crate::clip::{ColourChange, warp};
 
+/// How far a round thing reaches, with its waves, in radii.
+const WITH_WAVES: f32 = 1.6;
+
 /// Something that passes in front.
 pub(super) struct Occluder {
     shape: Shape,
@@ -61,17 +64,10 @@ impl Occluder {
     fn draw_blob(scene: &Scene, hides: bool, rng: &mut impl Rng) -> (Shape, Path) {
         let angle = rng.random_range(0.0..TAU);
         let (radius, path) = if let Some(object) = scene.draw_hideable(hides, rng) {
-            let reach = scene.objects[object].reach(scene.frames);
-            let radius = 1.05 * reach + 2.0;
-            // Clear of the object at both ends: by its reach and the occluder's, with the waves,
-            // and a quarter more.
-            let distance = 1.25 * (reach + 1.6 * radius);
-            let frame = rng.random_range(1..scene.frames - 1);
-            let frames = frame.min(scene.frames - 1 - frame);
-            (radius, Path::over(object, frame, angle, distance, frames))
+            Path::hiding(scene, object, angle, WITH_WAVES, rng)
         } else {
             let radius = scene.side() * rng.random_range(0.06..0.14);
-            let path = Path::across(scene, angle, 1.6 * radius, rng);
+            let path = Path::across(scene, angle, WITH_WAVES * radius, rng);
             (radius, path)
         };
         let waves = (0..4).map(|_| (rng.random_range(0.0..0.15), rng.random_range(0.0..TAU)));
@@ -87,15 +83,7 @@ impl Occluder {
             rng.random_range(0.0..TAU)
         };
         let (half_width, path) = if let Some(object) = scene.draw_hideable(hides, rng) {
-            let reach = scene.objects[object].reach(scene.frames);
-            let half_width = 1.05 * reach + 2.0;
-            let distance = 1.25 * (reach + half_width);
-            let frame = rng.random_range(1..scene.frames - 1);
-            let frames = frame.min(scene.frames - 1 - frame);
-            (
-                half_width,
-                Path::over(object, frame, angle, distance, frames),
-            )
+            Path::hiding(scene, object, angle, 1.0, rng)
         } else {
             let object = rng.random_range(0..scene.objects.len());
             let radius = scene.objects[object].radius;
@@ -133,6 +121,24 @@ impl Occluder {
 }
 
 impl Path {
+    /// Over an object that is clear of it on the first frame and on the last; and the radius or half
+    /// width that hides it. The occluder reaches as far as `extent` times that.
+    fn hiding(
+        scene: &Scene,
+        object: usize,
+        angle: f32,
+        extent: f32,
+        rng: &mut impl Rng,
+    ) -> (f32, Self) {
+        let reach = scene.objects[object].reach(scene.frames);
+        let half = 1.05 * reach + 2.0;
+        let frame = rng.random_range(1..scene.frames - 1);
+        let frames = frame.min(scene.frames - 1 - frame);
+        // A quarter more than touching.
+        let distance = 1.25 * (reach + extent * half);
+        (half, Self::over(object, frame, angle, distance, frames))
+    }
+
     /// Over an object, `distance` pixels relative to it in `frames` frames, towards `angle`.
     fn over(object: usize, frame: usize, angle: f32, distance: f32, frames: usize) -> Self {
         let speed = distance / frames as f32;
