@@ -76,8 +76,12 @@ impl From<masklet_media::MediaError> for Failure {
 }
 
 impl From<masklet_model::weights::WeightsError> for Failure {
+    /// Files that do not do are failures; a share that is none is wrong use.
     fn from(error: masklet_model::weights::WeightsError) -> Self {
-        Self::failed(error)
+        match error {
+            masklet_model::weights::WeightsError::BadShare(_) => Self::usage(error),
+            _ => Self::failed(error),
+        }
     }
 }
 

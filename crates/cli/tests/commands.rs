@@ -227,6 +227,31 @@ fn weights_are_inspected_and_converted() {
 }
 
 #[test]
+fn weights_are_averaged_each_file_by_its_share() {
+    let run = Run::new();
+    let weights = fixture("sam2.1/model.pt");
+    let average = |shares: &str| {
+        let arguments = ["weights", "average", &weights, &weights, "--shares", shares];
+        run.command(&[&arguments[..], &["-o", "w.safetensors"]].concat())
+    };
+    failed(&average("1"), 2, &["1 numbers for 2 files"]);
+    failed(&average("1,0"), 2, &["the share 0", "above zero"]);
+    assert!(!run.path("w.safetensors").exists());
+    succeeded(&average("3,1"));
+    let (given, written) = (
+        Checkpoint::open(&weights).unwrap(),
+        Checkpoint::open(run.path("w.safetensors")).unwrap(),
+    );
+    assert_eq!(given.len(), written.len());
+    for name in given.names() {
+        assert_eq!(
+            given.read_f32(name).unwrap(),
+            written.read_f32(name).unwrap()
+        );
+    }
+}
+
+#[test]
 fn a_bench_prints_what_scripts_rely_on() {
     let run = Run::new();
     let output = run.with_model(&["bench", "--rounds", "1", "--json", "--threads", "1"]);

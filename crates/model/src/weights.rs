@@ -20,6 +20,7 @@
 //! # Ok::<(), masklet_model::weights::WeightsError>(())
 //! ```
 
+mod average;
 mod checkpoint;
 mod detection;
 mod dtype;
@@ -32,6 +33,7 @@ mod summary;
 mod torch_file;
 mod write;
 
+pub use average::average;
 pub use checkpoint::{Checkpoint, Format, TensorInfo};
 pub use detection::{Detected, check_model_name, detect};
 pub use dtype::{Dtype, Precision};

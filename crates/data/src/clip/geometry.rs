@@ -3,7 +3,7 @@
 use masklet_media::{Mask, RgbImage};
 
 use super::Clip;
-use super::warp::{self, Backward};
+use super::warp;
 use crate::{DataError, Result};
 
 /// An affine map about a centre: scaled, sheared, turned, then shifted.
@@ -100,17 +100,6 @@ pub(super) fn flip_mask(mask: &Mask) -> Mask {
         .chunks_exact_mut(width)
         .for_each(<[bool]>::reverse);
     flipped
-}
-
-/// Two maps after one another: the new picture's places go through `first`, then `second`.
-pub(crate) fn chain<'a>(
-    first: &'a impl Backward,
-    second: &'a impl Backward,
-) -> impl Fn(f32, f32) -> (f32, f32) + Sync + 'a {
-    move |x, y| {
-        let (x, y) = first.source(x, y);
-        second.source(x, y)
-    }
 }
 
 /// A place in a picture of `size` that goes on mirrored beyond its edges.

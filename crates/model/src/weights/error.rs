@@ -156,7 +156,11 @@ pub enum WeightsError {
     },
 
     /// The file's tensors are not the network's parameters.
-    #[error("{}", mismatch_message(path, missing, unexpected, wrong_shape))]
+    #[error(
+        "the tensors in {} do not fit the model{}",
+        path.display(),
+        differences(missing, unexpected, wrong_shape)
+    )]
     Mismatch {
         /// The file.
         path: PathBuf,
@@ -167,6 +171,32 @@ pub enum WeightsError {
         /// Tensors whose shape differs.
         wrong_shape: Vec<WrongShape>,
     },
+
+    /// Files that were to be averaged, and are not of one network.
+    #[error(
+        "the tensors in {} are not those of {}, and only files of one network can be averaged{}",
+        path.display(),
+        first.display(),
+        differences(missing, unexpected, wrong_shape)
+    )]
+    NotAlike {
+        /// The file that differs.
+        path: PathBuf,
+        /// The file it was compared with.
+        first: PathBuf,
+        /// Tensors of the first file that this one lacks.
+        missing: Vec<String>,
+        /// Tensors of this file that the first does not have.
+        unexpected: Vec<String>,
+        /// Tensors whose shape differs.
+        wrong_shape: Vec<WrongShape>,
+    },
+
+    /// A share of an average that is no share.
+    #[error(
+        "the share {0} cannot be used; accepted are numbers above zero, such as 0.6 and 0.4, or 3 and 2"
+    )]
+    BadShare(f64),
 
     /// A value that the requested number format cannot hold.
     #[error(
@@ -245,13 +275,8 @@ impl Fault {
 
 const LISTED: usize = 10;
 
-fn mismatch_message(
-    path: &Path,
-    missing: &[String],
-    unexpected: &[String],
-    wrong_shape: &[WrongShape],
-) -> String {
-    let mut message = format!("the tensors in {} do not fit the model", path.display());
+fn differences(missing: &[String], unexpected: &[String], wrong_shape: &[WrongShape]) -> String {
+    let mut message = String::new();
     list(&mut message, "missing", missing.iter());
     list(&mut message, "unexpected", unexpected.iter());
     list(&mut message, "wrongly shaped", wrong_shape.iter());

@@ -26,6 +26,19 @@ pub fn convert(
     out: &Path,
     precision: Precision,
 ) -> Result<(), WeightsError> {
+    write_like(checkpoint, out, precision, |name| {
+        checkpoint.read_f32(name).map(Cow::Owned)
+    })
+}
+
+/// Writes a file with a checkpoint's names, shapes and configuration, and the values that `values`
+/// gives for each name.
+pub(super) fn write_like<'v>(
+    checkpoint: &Checkpoint,
+    out: &Path,
+    precision: Precision,
+    mut values: impl FnMut(&str) -> Result<Cow<'v, [f32]>, WeightsError>,
+) -> Result<(), WeightsError> {
     let tensors: Vec<(&str, &[usize])> = checkpoint
         .tensors()
         .map(|(name, info)| (name, info.shape.as_slice()))
@@ -37,10 +50,7 @@ pub fn convert(
         &tensors,
         precision,
         metadata.into_iter().collect(),
-        |i| {
-            let name = tensors.get(i).map_or("", |(name, _)| name);
-            checkpoint.read_f32(name).map(Cow::Owned)
-        },
+        |i| values(tensors.get(i).map_or("", |(name, _)| name)),
     )
 }
 

@@ -1,4 +1,4 @@
-//! Reading, refusing, recognising and writing checkpoint files.
+//! Reading, refusing, recognising, averaging and writing checkpoint files.
 //!
 //! The fixtures are written by PyTorch: `tools/reference/weights_fixtures.py`.
 
@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use masklet_model::weights::{Checkpoint, WeightsError};
 
+mod averaging;
 mod detecting;
 mod mutating;
 mod reading;

@@ -7,7 +7,7 @@ use rand::Rng;
 
 use super::MotionOptions;
 use crate::Result;
-use crate::clip::geometry::{chain, mirrored};
+use crate::clip::geometry::mirrored;
 use crate::clip::spline::ThinPlate;
 use crate::clip::{Affine, warp};
 
@@ -99,38 +99,35 @@ pub(super) struct Moved<'a> {
 }
 
 impl Moved<'_> {
-    fn bent(&self, x: f32, y: f32) -> (f32, f32) {
-        let (dx, dy) = self
-            .motion
-            .bend
-            .as_ref()
-            .map_or((0.0, 0.0), |bend| bend.at(x, y));
-        (x + self.bending * dx, y + self.bending * dy)
+    /// Where a point of the moved picture comes from.
+    fn backward(&self) -> impl Fn(f32, f32) -> (f32, f32) + Sync {
+        let affine = self.pose.backward(self.motion.centre);
+        move |x, y| {
+            let (x, y) = affine(x, y);
+            let bend = self.motion.bend.as_ref();
+            let (dx, dy) = bend.map_or((0.0, 0.0), |bend| bend.at(x, y));
+            (x + self.bending * dx, y + self.bending * dy)
+        }
     }
 
-    /// Bent, in a picture that goes on mirrored beyond its edges.
-    fn mirrored(&self, x: f32, y: f32, size: (u32, u32)) -> (f32, f32) {
-        mirrored(self.bent(x, y), size)
+    /// The same, in a picture of `size` that goes on mirrored beyond its edges.
+    fn mirrored(&self, size: (u32, u32)) -> impl Fn(f32, f32) -> (f32, f32) + Sync {
+        let backward = self.backward();
+        move |x, y| mirrored(backward(x, y), size)
     }
 
     /// The whole picture moved. What comes in at the edges is the picture mirrored.
     pub(super) fn picture(&self, old: &RgbImage) -> Result<RgbImage> {
         let size = old.dimensions();
-        let affine = self.pose.backward(self.motion.centre);
-        let bend = |x, y| self.mirrored(x, y, size);
-        warp::picture(old, size, &chain(&affine, &bend), None)
+        warp::picture(old, size, &self.mirrored(size), None)
     }
 
     /// Lays a part of the moved picture over `canvas`, see [`warp::lay_over`].
     pub(super) fn lay_over(&self, canvas: &mut RgbImage, old: &RgbImage, alpha: &[f32]) {
-        let affine = self.pose.backward(self.motion.centre);
-        let bend = |x, y| self.mirrored(x, y, old.dimensions());
-        warp::lay_over(canvas, old, &chain(&affine, &bend), alpha);
+        warp::lay_over(canvas, old, &self.mirrored(old.dimensions()), alpha);
     }
 
     pub(super) fn soft_mask(&self, old: &Mask, size: (u32, u32)) -> Vec<f32> {
-        let affine = self.pose.backward(self.motion.centre);
-        let bend = |x, y| self.bent(x, y);
-        warp::soft_mask(old, size, &chain(&affine, &bend))
+        warp::soft_mask(old, size, &self.backward())
     }
 }
