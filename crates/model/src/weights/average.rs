@@ -47,10 +47,6 @@ pub fn average(
                 *sum += share / total * f64::from(value);
             }
         }
-        #[allow(
-            clippy::cast_possible_truncation,
-            reason = "rounded to the nearest f32"
-        )]
         let rounded = sum.into_iter().map(|value: f64| value as f32).collect();
         Ok(Cow::Owned(rounded))
     })
