@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use super::error::differences;
 use super::write::write_like;
 use super::{Checkpoint, Precision, WeightsError, WrongShape};
 
@@ -71,14 +72,13 @@ fn check_alike(first: &Checkpoint, other: &Checkpoint) -> Result<(), WeightsErro
             })
         })
         .collect();
-    if missing.is_empty() && unexpected.is_empty() && wrong_shape.is_empty() {
+    let differences = differences(&missing, &unexpected, &wrong_shape);
+    if differences.is_empty() {
         return Ok(());
     }
     Err(WeightsError::NotAlike {
         path: other.path().to_owned(),
         first: first.path().to_owned(),
-        missing,
-        unexpected,
-        wrong_shape,
+        differences,
     })
 }

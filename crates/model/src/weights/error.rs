@@ -177,19 +177,15 @@ pub enum WeightsError {
         "the tensors in {} are not those of {}, and only files of one network can be averaged{}",
         path.display(),
         first.display(),
-        differences(missing, unexpected, wrong_shape)
+        differences
     )]
     NotAlike {
         /// The file that differs.
         path: PathBuf,
         /// The file it was compared with.
         first: PathBuf,
-        /// Tensors of the first file that this one lacks.
-        missing: Vec<String>,
-        /// Tensors of this file that the first does not have.
-        unexpected: Vec<String>,
-        /// Tensors whose shape differs.
-        wrong_shape: Vec<WrongShape>,
+        /// Which tensors are missing, unexpected or wrongly shaped, in lines.
+        differences: String,
     },
 
     /// A share of an average that is no share.
@@ -275,7 +271,12 @@ impl Fault {
 
 const LISTED: usize = 10;
 
-fn differences(missing: &[String], unexpected: &[String], wrong_shape: &[WrongShape]) -> String {
+/// Lists what differs, each kind on lines of its own; nothing where nothing does.
+pub(super) fn differences(
+    missing: &[String],
+    unexpected: &[String],
+    wrong_shape: &[WrongShape],
+) -> String {
     let mut message = String::new();
     list(&mut message, "missing", missing.iter());
     list(&mut message, "unexpected", unexpected.iter());
