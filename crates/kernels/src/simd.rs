@@ -211,6 +211,10 @@ macro_rules! simd_fn {
 }
 pub(crate) use simd_fn;
 
+/// Steps over the depth of a product between two tests for its end: what runs around the products
+/// takes issue slots from them where two threads share a core, as on most rented machines.
+const UNROLL: usize = 4;
+
 /// Product of `MR` rows with `NV` vectors of columns, accumulators in registers throughout.
 ///
 /// # Safety
@@ -224,13 +228,25 @@ pub(crate) unsafe fn product_rows<S: Simd, const MR: usize, const NV: usize>(
     // SAFETY: all offsets stay within the extents the caller vouches for.
     unsafe {
         let mut sums = load_sums::<S, MR, NV>(&tile);
-        for p in 0..tile.k {
-            S::prefetch(tile.prefetch.start.wrapping_add(p * tile.prefetch.bytes));
+        let step = |sums: &mut _, p: usize, rows: &RowStarts, b: *const f32| {
             let mut columns = [S::splat(0.0); NV];
             for (j, column) in columns.iter_mut().enumerate() {
-                *column = S::load(b.add(p * PANEL + j * S::LANES));
+                *column = S::load(b.add(j * S::LANES));
             }
-            accumulate::<S, MR, NV>(&mut sums, &tile, p, &columns);
+            accumulate::<S, MR, NV>(sums, &tile, p, rows, &columns);
+        };
+        let (mut rows, mut b) = (RowStarts::of::<MR>(&tile), b);
+        let mut ahead = tile.prefetch.start;
+        for _ in 0..tile.k / UNROLL {
+            ahead = fetch_ahead::<S>(ahead, UNROLL * tile.prefetch.bytes);
+            for p in 0..UNROLL {
+                step(&mut sums, p, &rows, b.add(p * PANEL));
+            }
+            rows.advance(UNROLL);
+            b = b.add(UNROLL * PANEL);
+        }
+        for p in 0..tile.k % UNROLL {
+            step(&mut sums, p, &rows, b.add(p * PANEL));
         }
         store_sums::<S, MR, NV>(&tile, &sums);
     }
@@ -248,35 +264,72 @@ pub(crate) unsafe fn product_rows_widened<S: Simd, const MR: usize, const NV: us
     // SAFETY: all offsets stay within the extents the caller vouches for.
     unsafe {
         let mut sums = load_sums::<S, MR, NV>(&tile);
+        let (mut rows, mut b) = (RowStarts::of::<MR>(&tile), b);
+        let mut ahead = tile.prefetch.start;
         for pair in 0..tile.k.div_ceil(2) {
-            S::prefetch(tile.prefetch.start.wrapping_add(pair * tile.prefetch.bytes));
+            ahead = fetch_ahead::<S>(ahead, tile.prefetch.bytes);
             let (mut even, mut odd) = ([S::splat(0.0); NV], [S::splat(0.0); NV]);
             for j in 0..NV {
-                (even[j], odd[j]) = S::load_bf16_pairs(b.add((pair * PANEL + j * S::LANES) * 2));
+                (even[j], odd[j]) = S::load_bf16_pairs(b.add(j * S::LANES * 2));
             }
-            accumulate::<S, MR, NV>(&mut sums, &tile, pair * 2, &even);
+            accumulate::<S, MR, NV>(&mut sums, &tile, 0, &rows, &even);
             if pair * 2 + 1 < tile.k {
-                accumulate::<S, MR, NV>(&mut sums, &tile, pair * 2 + 1, &odd);
+                accumulate::<S, MR, NV>(&mut sums, &tile, 1, &rows, &odd);
             }
+            rows.advance(2);
+            b = b.add(2 * PANEL);
         }
         store_sums::<S, MR, NV>(&tile, &sums);
     }
 }
 
-/// Adds column `p` of the rows times row `p` of the panel.
+/// Fetches `bytes` from `start` on, and returns where they end.
+#[inline(always)]
+fn fetch_ahead<S: Simd>(start: *const u8, bytes: usize) -> *const u8 {
+    const LINE: usize = 64;
+    for line in (0..bytes).step_by(LINE) {
+        S::prefetch(start.wrapping_add(line));
+    }
+    start.wrapping_add(bytes)
+}
+
+/// Where every third row of a register tile's left operand is: a processor reaches the two after it
+/// by addressing, with no instruction of their own.
+struct RowStarts([*const f32; 5]);
+
+impl RowStarts {
+    #[inline(always)]
+    fn of<const MR: usize>(tile: &Tile) -> RowStarts {
+        const { assert!(MR <= 15) };
+        RowStarts(std::array::from_fn(|i| {
+            tile.a.wrapping_add(3 * i * tile.a_stride)
+        }))
+    }
+
+    /// Goes on by `columns`.
+    #[inline(always)]
+    fn advance(&mut self, columns: usize) {
+        for start in &mut self.0 {
+            *start = start.wrapping_add(columns);
+        }
+    }
+}
+
+/// Adds column `p` of the rows times one row of the panel.
 ///
 /// # Safety
-/// `p < k`; the tile is valid.
+/// The rows are readable at `p` from where `starts` is.
 #[inline(always)]
 unsafe fn accumulate<S: Simd, const MR: usize, const NV: usize>(
     sums: &mut [[S::V; NV]; MR],
     tile: &Tile,
     p: usize,
+    starts: &RowStarts,
     columns: &[S::V; NV],
 ) {
     for (i, row) in sums.iter_mut().enumerate() {
-        // SAFETY: row `i < MR` and column `p < k` lie inside `a`.
-        let x = S::splat(unsafe { *tile.a.add(i * tile.a_stride + p) });
+        // SAFETY: row `i < MR` and column `p` lie inside `a`.
+        let x = S::splat(unsafe { *starts.0[i / 3].add(i % 3 * tile.a_stride + p) });
         for (sum, &column) in row.iter_mut().zip(columns) {
             *sum = S::fma(x, column, *sum);
         }
@@ -323,6 +376,7 @@ macro_rules! product_by_rows {
         let (base, longer) = ($tile.rows / parts.max(1), $tile.rows % parts.max(1));
         let width = $nv * <$simd as $crate::simd::Simd>::LANES;
         let mut column = 0;
+        let mut prefetch = $tile.prefetch;
         while column < $crate::simd::PANEL {
             let mut first = 0;
             for part in 0..parts {
@@ -331,8 +385,10 @@ macro_rules! product_by_rows {
                     rows,
                     a: $tile.a.add(first * $tile.a_stride),
                     c: $tile.c.add(first * $tile.c_stride + column),
+                    prefetch,
                     ..$tile
                 };
+                prefetch = $crate::simd::Prefetch::NONE;
                 let b = $b.add(column * $panel_step);
                 match rows {
                     $($rows => $crate::simd::$kernel::<$simd, $rows, $nv>(piece, b),)*
