@@ -6,6 +6,7 @@
 
 mod core;
 mod dropout;
+mod grid;
 mod keys;
 mod softmax;
 mod windowed;
@@ -19,6 +20,7 @@ use keys::{KeyBlocks, Packer};
 use rayon::prelude::*;
 
 pub use dropout::Dropout;
+pub use grid::{GridAttention, grid_attention};
 pub(crate) use keys::{pack_row, transpose_rows};
 pub use windowed::{
     QueryPooling, Window, WindowedAttention, windowed_attention, windowed_attention_with_log_sums,

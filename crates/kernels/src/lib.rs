@@ -42,7 +42,7 @@
 //! |---|---|
 //! | `cpu`, `simd` (`avx512`, `avx2`, `neon`, `portable`), `peak` | what the processor can do |
 //! | `product` (`amx`, `dot`), `pack`, `rows`, `epilogue`, `matmul`, `mlp`, `block`, `activations` | products |
-//! | `attention` (`keys`, `core`, `softmax`, `dropout`, `windowed`) | attention |
+//! | `attention` (`keys`, `core`, `softmax`, `dropout`, `windowed`, `grid`) | attention |
 //! | `conv` (`depthwise`, `transposed`), `resize`, `rotary`, `norm`, `elementwise`, `math` | the rest |
 //! | `gradient` and the files in it, named like those of the forward kernels | what training needs besides |
 //! | `buffers`, `output` | memory |
@@ -74,8 +74,8 @@ mod tests;
 
 pub use activations::matmul_nt;
 pub use attention::{
-    Attention, Dropout, Heads, QueryPooling, Window, WindowedAttention, attention,
-    attention_with_log_sums, windowed_attention, windowed_attention_with_log_sums,
+    Attention, Dropout, GridAttention, Heads, QueryPooling, Window, WindowedAttention, attention,
+    attention_with_log_sums, grid_attention, windowed_attention, windowed_attention_with_log_sums,
 };
 pub use block::{Projection, WindowBlock, window_block};
 pub use conv::{

@@ -3,6 +3,7 @@
 mod attention;
 mod block;
 mod gradients;
+mod grid;
 mod images;
 mod matmul;
 mod rows;

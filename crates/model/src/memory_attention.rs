@@ -5,7 +5,8 @@ use burn::tensor::{Device, Tensor};
 
 use crate::config::Sam2Config;
 use crate::ops::{
-    Activation, FeedForward, LayerNorm, Linear, RotaryTable, attention_dropping, dropout, drops,
+    Activation, FeedForward, GridMemories, LayerNorm, Linear, RotaryTable, attention_dropping,
+    dropout, drops,
 };
 use crate::params::Params;
 use crate::position_encoding::sine_2d;
@@ -179,9 +180,16 @@ impl MemoryAttentionLayer {
         let Geometry { rotary, heads, .. } = geometry;
         let p = &self.cross_attention;
         let q = rotary.rotate(p.q.forward_normed(&self.norm2, x.clone()), *heads, 0);
-        let k = rotary.rotate(p.k.forward(keys.clone()), *heads, memory.pointer_tokens);
-        let precision = p.q.precision();
-        let attend = |v| attention_dropping(q, k, v, *heads, precision, self.dropout);
+        let attend = |values| {
+            let memories = GridMemories {
+                keys,
+                values,
+                others: memory.pointer_tokens,
+                projection: &p.k,
+                rotary,
+            };
+            memories.attend(q, *heads, self.dropout)
+        };
         let attended = if *heads == 1 && !drops(&x, self.dropout) {
             // The weights of each query sum to one, so the value projection, bias included, may
             // follow the attention: softmax(QKᵀ)(MWᵀ + b) = (softmax(QKᵀ)M)Wᵀ + b. M has a

@@ -16,6 +16,7 @@ mod dropout;
 mod feed_forward;
 #[cfg(test)]
 mod gradient_tests;
+mod grid_attention;
 mod linear;
 mod norm;
 mod recorded;
@@ -34,6 +35,7 @@ pub(crate) use cpu::composed;
 pub use dropout::seed_dropout;
 pub(crate) use dropout::{drop_path, dropout, drops};
 pub(crate) use feed_forward::{FeedForward, Mlp};
+pub(crate) use grid_attention::GridMemories;
 pub(crate) use linear::{Activation, Linear};
 pub(crate) use norm::LayerNorm;
 pub use resize::{Interpolation, resize};

@@ -261,6 +261,82 @@ fn attentions(bench: &Bench) {
     }
 }
 
+/// Memory attention, keys included, made and not made. The rate counts the operations of made keys in
+/// both, so that it can be above the peak.
+fn grid_attentions(bench: &Bench) {
+    let (side, others, dim, width) = (64, 64, 256, 64);
+    let grid = side * side;
+    let (q, weight, bias) = (
+        numbers(grid * dim, 1),
+        numbers(dim * width, 2),
+        numbers(dim, 3),
+    );
+    let (cos, sin) = (numbers(grid * dim / 2, 4), numbers(grid * dim / 2, 5));
+    let table = RotaryTable {
+        cos: &cos,
+        sin: &sin,
+    };
+    let scale = 1.0 / (dim as f32).sqrt();
+    let projection = PackedMatrix::pack(&weight, dim, width, Precision::F32);
+    for memories in [1, 2, 3, 4, 7] {
+        let tokens = memories * grid + others;
+        let (keys, values) = (numbers(tokens * width, 6), numbers(tokens * width, 7));
+        let mut out = vec![0.0; grid * width];
+        let operations = 2.0 * (tokens * (width * dim + grid * (dim + width))) as f64;
+        bench.arithmetic(
+            &format!("attention {memories} memories, keys made F32"),
+            Precision::F32,
+            operations,
+            || {
+                let mut made = collect(tokens * dim, |out| {
+                    matmul(
+                        Rows::dense(&keys, tokens),
+                        &projection,
+                        Epilogue::bias(&bias),
+                        out,
+                    )
+                });
+                rotary(&mut made, dim, table, others);
+                let inputs = Attention {
+                    batch: 1,
+                    heads: 1,
+                    key_dim: dim,
+                    value_dim: width,
+                    q: Heads::dense(&q, grid, 1, dim),
+                    k: Heads::dense(&made, tokens, 1, dim),
+                    v: Heads::dense(&values, tokens, 1, width),
+                    scale,
+                    precision: Precision::F32,
+                    dropout: None,
+                };
+                attention(&inputs, &mut out);
+            },
+        );
+        bench.arithmetic(
+            &format!("attention {memories} memories, keys not made F32"),
+            Precision::F32,
+            operations,
+            || {
+                let inputs = GridAttention {
+                    batch: 1,
+                    queries: grid,
+                    memories,
+                    side,
+                    others,
+                    q: &q,
+                    key_tokens: &keys,
+                    values: &values,
+                    weight: &weight,
+                    bias: &bias,
+                    table,
+                    scale,
+                };
+                grid_attention(&inputs, &mut out);
+            },
+        );
+    }
+}
+
 fn convolutions(bench: &Bench) {
     let shapes = [
         (1024, 3, 96, 7, 4, [3; 2]),
@@ -452,6 +528,7 @@ fn main() {
         mlps(&bench);
         window_blocks(&bench);
         attentions(&bench);
+        grid_attentions(&bench);
         convolutions(&bench);
         streams(&bench);
     });

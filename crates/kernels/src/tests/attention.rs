@@ -2,7 +2,14 @@ use super::{Numbers, assert_close, on_every_path};
 use crate::*;
 
 /// `softmax(scale * q k^T) v` for rows of `dk` and `dv` numbers.
-fn reference(q: &[f32], k: &[f32], v: &[f32], dk: usize, dv: usize, scale: f64) -> Vec<f64> {
+pub(super) fn reference(
+    q: &[f32],
+    k: &[f32],
+    v: &[f32],
+    dk: usize,
+    dv: usize,
+    scale: f64,
+) -> Vec<f64> {
     let mut out = Vec::new();
     for q in q.chunks(dk) {
         let dot = |k: &[f32]| -> f64 {

@@ -183,10 +183,17 @@ impl Linear {
         }
     }
 
+    /// Weight, `[outputs, inputs]`, and bias, if they are plain values on the CPU.
+    pub(super) fn values(&self) -> Option<(CpuView, CpuView)> {
+        Some((
+            CpuView::of(&self.weight.val())?,
+            CpuView::of(&self.bias.val())?,
+        ))
+    }
+
     /// The layer for the kernels, if its parameters are plain values on the CPU.
     pub(super) fn fast(&self) -> Option<FastLinear<'_>> {
-        let bias = CpuView::of(&self.bias.val())?;
-        let weight = CpuView::of(&self.weight.val())?;
+        let (weight, bias) = self.values()?;
         let [outputs, inputs] = self.weight.dims();
         let pack = || PackedMatrix::pack(weight.values(), outputs, inputs, self.precision);
         Some(FastLinear {

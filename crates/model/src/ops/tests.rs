@@ -119,6 +119,34 @@ proptest! {
     }
 
     #[test]
+    fn attention_to_memories_of_a_grid(
+        batch in 1usize..3, queries in 1usize..70, memories in 0usize..8, grid in 1usize..7,
+        others in 1usize..9, quarter in 1usize..10, width in 1usize..20,
+    ) {
+        let dim = 4 * quarter;
+        let tokens = memories * grid * grid + others;
+        let rotary = RotaryTable::new(grid, dim, 100.0, &Default::default());
+        let q = random([batch, queries, dim]);
+        let keys = random([batch, tokens, width]);
+        let values = random([batch, tokens, width]);
+        for (precision, tolerance) in
+            [(Precision::F32, F32_TOLERANCE), (Precision::Bf16, BF16_TOLERANCE)]
+        {
+            let projection = module(precision, |p| Linear::new(p, width, dim));
+            agree(tolerance, || {
+                let memories = GridMemories {
+                    keys: &keys,
+                    values: values.clone(),
+                    others,
+                    projection: &projection,
+                    rotary: &rotary,
+                };
+                memories.attend(q.clone(), 1, 0.0)
+            });
+        }
+    }
+
+    #[test]
     fn attention_in_windows(
         height in 2usize..20, width in 2usize..20, heads in 1usize..3, dim in 1usize..20,
         window in prop_oneof![Just(None), (1usize..5).prop_map(|half| Some(2 * half))],
