@@ -29,7 +29,7 @@ def main():
     # So that the process of the turn is ended too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     store = Store(arguments)
-    failures = prepare(arguments)
+    failures = skipped(arguments) | prepare(arguments)
     for number, peer in turns(arguments):
         if store.has(peer, number) or str(peer) in failures:
             continue
@@ -63,6 +63,8 @@ def parse_arguments():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(peers.TASKS),
                         help=f"some of {','.join(peers.TASKS)} (video includes the further object)")
+    parser.add_argument("--skip", type=lambda text: text.split(","), default=[],
+                        help="peers with one of these in their name, as \"pytorch bf16\", slow where it is emulated")
     parser.add_argument("--work", type=Path, default=Path("target/peers"), help="for checkpoints and results")
     parser.add_argument("--fresh", action="store_true", help="forget finished rounds")
     parser.add_argument("-o", "--output", type=Path, help="all results, as JSON")
@@ -75,8 +77,17 @@ def parse_arguments():
     return arguments
 
 
-def chosen(arguments):
+def wanted(arguments):
     return [peer for peer in peers.PEERS if peer.task in (*arguments.only, "bench")]
+
+
+def chosen(arguments):
+    return [peer for peer in wanted(arguments) if not any(text in str(peer) for text in arguments.skip)]
+
+
+def skipped(arguments):
+    """The peers that are left out, with the reason."""
+    return {str(peer): "left out by --skip" for peer in wanted(arguments) if peer not in chosen(arguments)}
 
 
 def turns(arguments):
@@ -125,7 +136,7 @@ class Store:
         self.others = [r for r in kept if not self.valid(r) or r["peer"] not in everyone or r["round"] >= arguments.rounds]
         results = [r for r in kept if r not in self.others]
         self.data = {
-            "settings": {key: getattr(arguments, key) for key in ("preset", "rounds", "threads", "only")},
+            "settings": {key: getattr(arguments, key) for key in ("preset", "rounds", "threads", "only", "skip")},
             "results": results,
         }
 

@@ -54,10 +54,16 @@ class Privacy(unittest.TestCase):
 @unittest.skipIf(compare is None, "psutil is not installed")
 class Turns(unittest.TestCase):
     def test_another_peer_begins_each_round_and_each_has_its_turn(self):
-        turns = list(compare.turns(SimpleNamespace(rounds=3, only=["encoder", "video"])))
+        turns = list(compare.turns(SimpleNamespace(rounds=3, only=["encoder", "video"], skip=[])))
         by_round = [[str(peer) for number, peer in turns if number == r] for r in range(3)]
         self.assertEqual(len({names[0] for names in by_round}), 3)
         self.assertEqual(len({frozenset(names) for names in by_round}), 1)
+
+    def test_skipped_peers_have_no_turn_and_are_named(self):
+        arguments = SimpleNamespace(rounds=1, only=["video"], skip=["pytorch bf16"])
+        turns = [str(peer) for _, peer in compare.turns(arguments)]
+        self.assertEqual(turns, ["bench masklet f32", "bench masklet bf16", "video pytorch f32"])
+        self.assertEqual(list(compare.skipped(arguments)), ["video pytorch bf16"])
 
 
 if __name__ == "__main__":

@@ -192,7 +192,10 @@ impl VideoTimes {
             cached_frames: 1,
             ..VideoOptions::default()
         };
-        let frames = MovingPattern::new(filling + 2 * rounds);
+        // The first frame of a propagation waits for its own encoding and the last one has none to
+        // begin, so neither is timed.
+        let tracked = rounds + 2;
+        let frames = MovingPattern::new(filling + 2 * tracked);
         let (width, height) = frames.size();
         let mut session = VideoPredictor::with_options(model, options).session(frames);
         for (id, x) in [(1, 0.3), (2, 0.7)] {
@@ -209,11 +212,11 @@ impl VideoTimes {
         }
         let timed = |start: usize, session: &mut masklet::VideoSession<MovingPattern>| {
             let mut times = Vec::new();
-            let mut frames = session.propagate(propagation(start, rounds))?;
+            let mut frames = session.propagate(propagation(start, tracked))?;
             loop {
                 let begin = Instant::now();
                 let Some(result) = frames.next() else {
-                    return Ok::<_, Failure>(middle(times));
+                    return Ok::<_, Failure>(middle(times[1..=rounds].to_vec()));
                 };
                 result?;
                 times.push(begin.elapsed().as_secs_f64());
@@ -221,7 +224,7 @@ impl VideoTimes {
         };
         let two_objects = timed(filling, &mut session)?;
         session.remove_object(2)?;
-        let one_object = timed(filling + rounds, &mut session)?;
+        let one_object = timed(filling + tracked, &mut session)?;
         Ok(Self {
             one_object,
             two_objects,

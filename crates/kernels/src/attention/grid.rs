@@ -10,7 +10,7 @@
 //! and the two vectors in brackets, as wide as a token, depend on a column or a row of the grid, not
 //! on the memory. They are made once for every query, `2 · side` of them, and then each of the
 //! `memories · side²` scores is a product over the token's width instead of the key's: 64 instead of
-//! 256 multiplications in SAM 2, and from four memories on that saves time.
+//! 256 multiplications in SAM 2.
 //!
 //! Everything is computed the other way round, 32 queries being the columns of a panel: what is made of
 //! the queries, their scores and their weights are each the right operand of the next product.
@@ -61,11 +61,23 @@ pub struct GridAttention<'a> {
 }
 
 impl GridAttention<'_> {
-    /// Whether this is less work than making the keys and using [`attention`](super::attention): with
-    /// units that multiply bf16, and for few memories, it is not.
-    pub fn pays(memories: usize, precision: Precision) -> bool {
+    /// Whether this takes less time than making keys of `dim` numbers of tokens of `width` and using
+    /// [`attention`](super::attention): not with units that multiply bf16, nor for few memories.
+    pub fn pays(
+        memories: usize,
+        side: usize,
+        dim: usize,
+        width: usize,
+        precision: Precision,
+    ) -> bool {
+        // Multiplications for a query and a row of the grid. Adding a row's share to a column's, and
+        // products as low as there are memories, cost as much as this many memories more (measured:
+        // from 4 memories on it pays at SAM 2's sizes, 3 are even).
+        const OVERHEAD: usize = 6;
+        let made = memories * side * dim;
+        let not_made = (width + 1) * (dim + (memories + OVERHEAD) * side);
         let engine = Engine::for_activations(cpu::path(), precision);
-        matches!(engine, Engine::F32(_)) && memories >= 4
+        matches!(engine, Engine::F32(_)) && not_made < made
     }
 
     /// Width of queries.

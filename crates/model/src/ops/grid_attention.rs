@@ -40,9 +40,9 @@ impl GridMemories<'_> {
         let [_, tokens, width] = self.keys.dims();
         let positions = self.rotary.cos.dims()[0];
         let memories = (tokens - self.others) / positions;
-        if !GridAttention::pays(memories, self.projection.precision())
-            || self.values.dims()[2] != width
-        {
+        let side = positions.isqrt();
+        let pays = GridAttention::pays(memories, side, dim, width, self.projection.precision());
+        if !pays || self.values.dims()[2] != width {
             return None;
         }
         let view = CpuView::of(q)?;
@@ -56,7 +56,7 @@ impl GridMemories<'_> {
             batch,
             queries,
             memories,
-            side: positions.isqrt(),
+            side,
             others: self.others,
             q: view.values(),
             key_tokens: keys.values(),
