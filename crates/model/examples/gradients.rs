@@ -95,11 +95,11 @@ impl Inputs {
 
     fn features(&self) -> ImageFeatures {
         let (batch, grid) = (self.batch, self.side / 16);
-        ImageFeatures {
-            embedding: self.random([batch, grid, grid, 256]).require_grad(),
-            stride4: self.random([batch, 4 * grid, 4 * grid, 32]).require_grad(),
-            stride8: self.random([batch, 2 * grid, 2 * grid, 64]).require_grad(),
-        }
+        ImageFeatures::new(
+            self.random([batch, grid, grid, 256]).require_grad(),
+            self.random([batch, 4 * grid, 4 * grid, 32]).require_grad(),
+            self.random([batch, 2 * grid, 2 * grid, 64]).require_grad(),
+        )
     }
 
     fn encoder(self, network: Sam2) -> impl Fn() -> Vec<Tensor<4>> {

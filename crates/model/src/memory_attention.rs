@@ -10,6 +10,7 @@ use crate::ops::{
 };
 use crate::params::Params;
 use crate::position_encoding::sine_2d;
+use crate::sam2::ImageFeatures;
 
 const EPSILON: f64 = 1e-5;
 /// The weight of the frame's own positions at the input.
@@ -72,20 +73,50 @@ impl MemoryAttention {
         }
     }
 
-    /// `features` `[batch, grid, grid, hidden_dim]` → the same shape, conditioned on `memory`.
-    pub(crate) fn forward(&self, features: Tensor<4>, memory: &MemoryTokens) -> Tensor<4> {
-        let shape = features.dims();
-        let [batch, grid, _, dim] = shape;
-        let tokens = features.reshape([batch, grid * grid, dim]);
+    /// The embedding of `features`, conditioned on the `memory` of each object:
+    /// `[objects, grid, grid, hidden_dim]`.
+    pub(crate) fn forward(&self, features: &ImageFeatures, memory: &MemoryTokens) -> Tensor<4> {
+        let [pictures, grid, _, dim] = features.embedding.dims();
+        let objects = memory.tokens.dims()[0];
+        let tokens = features.embedding.clone();
+        let tokens = tokens.reshape([pictures, grid * grid, dim]) + self.geometry.positions.clone();
         // Keys carry positions, values do not.
         let keys = memory.tokens.clone() + memory.positions.clone();
-        let x = self
-            .layers
-            .iter()
-            .fold(tokens + self.geometry.positions.clone(), |x, layer| {
-                layer.forward(x, &keys, memory, &self.geometry)
-            });
-        self.norm.forward(x).reshape(shape)
+        let shape = [objects, grid * grid, dim];
+        let x = match self.layers.split_first() {
+            Some((first, others)) => {
+                let x = self.attended(first, tokens, features, shape);
+                let x = first.after_self_attention(x, &keys, memory, &self.geometry);
+                others.iter().fold(x, |x, layer| {
+                    layer.forward(x, &keys, memory, &self.geometry)
+                })
+            }
+            None => tokens.expand(shape),
+        };
+        self.norm.forward(x).reshape([objects, grid, grid, dim])
+    }
+
+    /// The tokens after the first layer's self-attention, `shape` being that for all objects. Nothing
+    /// is known of the objects yet, so it is computed once for a picture.
+    fn attended(
+        &self,
+        first: &MemoryAttentionLayer,
+        tokens: Tensor<3>,
+        features: &ImageFeatures,
+        shape: [usize; 3],
+    ) -> Tensor<3> {
+        if tokens.is_autodiff() {
+            // Each object leaves out weights of its own.
+            return first.attend_self(tokens.expand(shape), &self.geometry);
+        }
+        // Not `get_or_init`: waiting for another thread of the pool, which may be waiting for this
+        // one, would never end.
+        let attended = features.attended.get().cloned().unwrap_or_else(|| {
+            let attended = first.attend_self(tokens, &self.geometry);
+            let _ = features.attended.set(attended.clone());
+            attended
+        });
+        attended.expand(shape)
     }
 }
 
@@ -134,6 +165,16 @@ impl MemoryAttentionLayer {
         geometry: &Geometry,
     ) -> Tensor<3> {
         let x = self.attend_self(x, geometry);
+        self.after_self_attention(x, keys, memory, geometry)
+    }
+
+    fn after_self_attention(
+        &self,
+        x: Tensor<3>,
+        keys: &Tensor<3>,
+        memory: &MemoryTokens,
+        geometry: &Geometry,
+    ) -> Tensor<3> {
         let x = self.attend_memory(x, keys, memory, geometry);
         if drops(&x, self.dropout) {
             let hidden = self.linear1.forward_normed(&self.norm3, x.clone());

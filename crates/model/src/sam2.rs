@@ -4,6 +4,8 @@
 //! none) → [`segment`](Sam2::segment) → [`remember`](Sam2::remember). Predictors, trainer and
 //! evaluation all go this way; an image is a video of one frame with an empty memory bank.
 
+use std::sync::OnceLock;
+
 use burn::module::{Module, Param};
 use burn::tensor::{DType, FloatDType, Tensor};
 
@@ -34,17 +36,26 @@ pub struct ImageFeatures {
     pub stride4: Tensor<4>,
     /// Stride 8, projected for the mask decoder, `[batch, 2·grid, 2·grid, hidden_dim/4]`.
     pub stride8: Tensor<4>,
+    /// The embedding's tokens after the self-attention that memory attention begins with, which is
+    /// the same for every object.
+    pub(crate) attended: OnceLock<Tensor<3>>,
 }
 
 impl ImageFeatures {
+    /// Features of the shapes that the fields have.
+    pub fn new(embedding: Tensor<4>, stride4: Tensor<4>, stride8: Tensor<4>) -> Self {
+        Self {
+            embedding,
+            stride4,
+            stride8,
+            attended: OnceLock::new(),
+        }
+    }
+
     /// The features of one picture of a batch, with a batch dimension of 1.
     pub fn of(&self, index: usize) -> Self {
         let one = |x: &Tensor<4>| x.clone().narrow(0, index, 1);
-        Self {
-            embedding: one(&self.embedding),
-            stride4: one(&self.stride4),
-            stride8: one(&self.stride8),
-        }
+        Self::new(one(&self.embedding), one(&self.stride4), one(&self.stride8))
     }
 }
 
@@ -177,11 +188,7 @@ impl Sam2 {
         let mut next = || maps.next().expect("the neck returns three levels");
         let (stride4, stride8, embedding) = (next(), next(), next());
         let [stride4, stride8] = self.mask_decoder.project_skips(stride4, stride8);
-        ImageFeatures {
-            embedding,
-            stride4,
-            stride8,
-        }
+        ImageFeatures::new(embedding, stride4, stride8)
     }
 
     /// The image embedding `[batch, grid, grid, hidden_dim]`, conditioned on memories, or marked
@@ -191,15 +198,11 @@ impl Sam2 {
         features: &ImageFeatures,
         memories: Option<&Selection<'_, MemoryEntry>>,
     ) -> Tensor<4> {
-        let embedding = features.embedding.clone();
         match memories {
-            None => embedding + self.no_memory.val().unsqueeze::<4>(),
+            None => features.embedding.clone() + self.no_memory.val().unsqueeze::<4>(),
             Some(memories) => {
                 let memory = self.memory_tokens(memories);
-                let [_, grid, _, dim] = embedding.dims();
-                let batch = memory.tokens.dims()[0];
-                self.memory_attention
-                    .forward(embedding.expand([batch, grid, grid, dim]), &memory)
+                self.memory_attention.forward(features, &memory)
             }
         }
     }

@@ -49,11 +49,11 @@ impl Reference {
 
     /// The features that the official package computed.
     pub(super) fn features(&self) -> ImageFeatures {
-        ImageFeatures {
-            embedding: self.map("features/stride_16"),
-            stride4: self.map("features/stride_4"),
-            stride8: self.map("features/stride_8"),
-        }
+        ImageFeatures::new(
+            self.map("features/stride_16"),
+            self.map("features/stride_4"),
+            self.map("features/stride_8"),
+        )
     }
 
     /// Whether this family has the tensor.

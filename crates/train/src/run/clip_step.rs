@@ -170,11 +170,7 @@ fn detached(features: &ImageFeatures) -> ImageFeatures {
         let wanted = map.is_tracked();
         map.detach().set_require_grad(wanted)
     });
-    ImageFeatures {
-        embedding,
-        stride4,
-        stride8,
-    }
+    ImageFeatures::new(embedding, stride4, stride8)
 }
 
 /// IoUs of the masks with the truth, for every visible object of every frame.
