@@ -215,10 +215,14 @@ fn undo_and_redo_take_the_session_with_them() {
     owner.propagate(&task, &[object], 0, "forward");
     let all = owner.masks(&task, object);
     // A slow machine stores what was tracked in parts, and each is a step to undo.
-    while owner.masks(&task, object).len() > 1 {
+    let mut left = all.len();
+    while left > 1 {
         owner.undo(&task);
+        let now = owner.masks(&task, object).len();
+        assert!(now < left, "an undo takes frames back");
+        left = now;
     }
-    assert_eq!(owner.masks(&task, object).len(), 1);
+    assert_eq!(left, 1, "the clicked frame stays");
     owner.propagate(&task, &[object], 0, "forward");
     same(&owner.masks(&task, object), &all);
 }
