@@ -228,27 +228,43 @@ pub(crate) unsafe fn product_rows<S: Simd, const MR: usize, const NV: usize>(
     // SAFETY: all offsets stay within the extents the caller vouches for.
     unsafe {
         let mut sums = load_sums::<S, MR, NV>(&tile);
-        let step = |sums: &mut _, p: usize, rows: &RowStarts, b: *const f32| {
-            let mut columns = [S::splat(0.0); NV];
-            for (j, column) in columns.iter_mut().enumerate() {
-                *column = S::load(b.add(j * S::LANES));
-            }
-            accumulate::<S, MR, NV>(sums, &tile, p, rows, &columns);
-        };
         let (mut rows, mut b) = (RowStarts::of::<MR>(&tile), b);
         let mut ahead = tile.prefetch.start;
         for _ in 0..tile.k / UNROLL {
             ahead = fetch_ahead::<S>(ahead, UNROLL * tile.prefetch.bytes);
             for p in 0..UNROLL {
-                step(&mut sums, p, &rows, b.add(p * PANEL));
+                step::<S, MR, NV>(&mut sums, &tile, p, &rows, b);
             }
             rows.advance(UNROLL);
             b = b.add(UNROLL * PANEL);
         }
         for p in 0..tile.k % UNROLL {
-            step(&mut sums, p, &rows, b.add(p * PANEL));
+            step::<S, MR, NV>(&mut sums, &tile, p, &rows, b);
         }
         store_sums::<S, MR, NV>(&tile, &sums);
+    }
+}
+
+/// Adds column `p` of the rows times row `p` of the panel. (A closure, which has no target features
+/// of its own, is not inlined for every height; then sums are in memory.)
+///
+/// # Safety
+/// As [`product_rows`], from `p` on.
+#[inline(always)]
+unsafe fn step<S: Simd, const MR: usize, const NV: usize>(
+    sums: &mut [[S::V; NV]; MR],
+    tile: &Tile,
+    p: usize,
+    rows: &RowStarts,
+    b: *const f32,
+) {
+    let mut columns = [S::splat(0.0); NV];
+    // SAFETY: forwarded.
+    unsafe {
+        for (j, column) in columns.iter_mut().enumerate() {
+            *column = S::load(b.add(p * PANEL + j * S::LANES));
+        }
+        accumulate::<S, MR, NV>(sums, tile, p, rows, &columns);
     }
 }
 
@@ -327,13 +343,20 @@ unsafe fn accumulate<S: Simd, const MR: usize, const NV: usize>(
     starts: &RowStarts,
     columns: &[S::V; NV],
 ) {
-    for (i, row) in sums.iter_mut().enumerate() {
-        // SAFETY: row `i < MR` and column `p` lie inside `a`.
-        let x = S::splat(unsafe { *starts.0[i / 3].add(i % 3 * tile.a_stride + p) });
-        for (sum, &column) in row.iter_mut().zip(columns) {
-            *sum = S::fma(x, column, *sum);
-        }
+    // Written out: a loop over 14 rows stays one, and then the sums are in memory.
+    macro_rules! rows {
+        ($($i:literal)*) => {$(
+            if $i < MR {
+                // SAFETY: row `i < MR` and column `p` lie inside `a`.
+                let x = S::splat(unsafe { *starts.0[$i / 3].add($i % 3 * tile.a_stride + p) });
+                for (sum, &column) in sums[$i].iter_mut().zip(columns) {
+                    *sum = S::fma(x, column, *sum);
+                }
+            }
+        )*};
     }
+    const { assert!(MR <= 15) };
+    rows!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
 }
 
 /// # Safety
