@@ -1,9 +1,9 @@
 //! Products of two activations, neither of which is packed beforehand.
 
-use crate::attention::transpose_rows;
 use crate::buffers::Scratch;
 use crate::cpu;
 use crate::output::{Out, Written};
+use crate::panel::transpose_rows;
 use crate::product::{Block, Engine};
 use crate::rows::Rows;
 use crate::simd::{PANEL, Prefetch};

@@ -21,7 +21,6 @@ use rayon::prelude::*;
 
 pub use dropout::Dropout;
 pub use grid::{GridAttention, grid_attention};
-pub(crate) use keys::{pack_row, transpose_rows};
 pub use windowed::{
     QueryPooling, Window, WindowedAttention, windowed_attention, windowed_attention_with_log_sums,
 };
@@ -186,7 +185,11 @@ fn attend_all<'o>(
     out.expect_len(batch * q.tokens * heads * value_dim, "attention");
 
     let path = cpu::path();
-    let engine = Engine::for_activations(path, precision);
+    let engine = match dropout {
+        // It is weights in f32 that are left out.
+        Some(_) => Engine::F32(path.isa),
+        None => Engine::for_activations(path, precision),
+    };
     let packer = Packer {
         engine,
         isa: path.isa,

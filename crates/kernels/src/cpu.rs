@@ -25,6 +25,19 @@ pub(crate) enum Isa {
     Portable,
 }
 
+/// The instructions used for products of f32 numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum F32Unit {
+    /// Those of [`Isa`].
+    Vector,
+    /// AMX tiles, which multiply the parts of the numbers ([`crate::product::parts`]).
+    #[cfg(target_arch = "x86_64")]
+    Amx,
+    /// Those of [`Isa`], on numbers cut into parts and put together again: slow, to test on any
+    /// machine what AMX is given.
+    Rejoined,
+}
+
 /// The instructions used for products of bf16 numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bf16Unit {
@@ -44,10 +57,20 @@ pub(crate) enum Bf16Unit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Path {
     pub isa: Isa,
+    pub f32: F32Unit,
     pub bf16: Bf16Unit,
 }
 
 impl Path {
+    /// Vectors for f32.
+    pub const fn new(isa: Isa, bf16: Bf16Unit) -> Path {
+        Path {
+            isa,
+            f32: F32Unit::Vector,
+            bf16,
+        }
+    }
+
     /// Whether bf16 products are native (as opposed to widened to f32).
     pub fn bf16_native(self) -> bool {
         !matches!(self.bf16, Bf16Unit::Widen | Bf16Unit::Emulated)
@@ -78,7 +101,7 @@ pub(crate) fn with_path<T>(path: Path, work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Every path this machine can run, best first; the emulation of bf16 products comes last.
+/// Every path this machine can run, best first; those that emulate another machine come last.
 pub(crate) fn available_paths() -> Vec<Path> {
     let mut paths = Vec::new();
     #[cfg(target_arch = "x86_64")]
@@ -92,42 +115,29 @@ pub(crate) fn available_paths() -> Vec<Path> {
                     Isa::Avx512
                 };
                 paths.push(Path {
-                    isa,
-                    bf16: Bf16Unit::Amx,
+                    f32: F32Unit::Amx,
+                    ..Path::new(isa, Bf16Unit::Amx)
                 });
             }
             if converts {
-                paths.push(Path {
-                    isa: Isa::Avx512Bf16,
-                    bf16: Bf16Unit::Dot,
-                });
+                paths.push(Path::new(Isa::Avx512Bf16, Bf16Unit::Dot));
             }
-            paths.push(Path {
-                isa: Isa::Avx512,
-                bf16: Bf16Unit::Widen,
-            });
+            paths.push(Path::new(Isa::Avx512, Bf16Unit::Widen));
         }
         if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-            paths.push(Path {
-                isa: Isa::Avx2,
-                bf16: Bf16Unit::Widen,
-            });
+            paths.push(Path::new(Isa::Avx2, Bf16Unit::Widen));
         }
     }
     #[cfg(target_arch = "aarch64")]
     if std::arch::is_aarch64_feature_detected!("neon") {
-        paths.push(Path {
-            isa: Isa::Neon,
-            bf16: Bf16Unit::Widen,
-        });
+        paths.push(Path::new(Isa::Neon, Bf16Unit::Widen));
     }
+    paths.push(Path::new(Isa::Portable, Bf16Unit::Widen));
+    let best = paths[0].isa;
+    paths.push(Path::new(best, Bf16Unit::Emulated));
     paths.push(Path {
-        isa: Isa::Portable,
-        bf16: Bf16Unit::Widen,
-    });
-    paths.push(Path {
-        isa: paths[0].isa,
-        bf16: Bf16Unit::Emulated,
+        f32: F32Unit::Rejoined,
+        ..Path::new(best, Bf16Unit::Widen)
     });
     paths
 }
@@ -150,10 +160,7 @@ fn best_path() -> Path {
             _ => true,
         };
         let chosen = available_paths().into_iter().find(allowed);
-        chosen.unwrap_or(Path {
-            isa: Isa::Portable,
-            bf16: Bf16Unit::Widen,
-        })
+        chosen.unwrap_or(Path::new(Isa::Portable, Bf16Unit::Widen))
     })
 }
 
@@ -162,7 +169,8 @@ fn best_path() -> Path {
 pub struct CpuFeatures {
     /// Detected instruction set extensions that matter to the kernels, by their usual names.
     pub names: Vec<&'static str>,
-    /// Instructions used for f32: `avx512`, `avx2`, `neon` or `portable`.
+    /// Instructions used for f32: `avx512`, `avx2`, `neon` or `portable`; `avx512+amx` where AMX multiplies
+    /// f32 numbers, in three parts each.
     pub f32_path: &'static str,
     /// Instructions used for bf16: `amx`, `avx512_bf16`, `widen` (bf16 weights, f32 arithmetic) or
     /// `emulated` (bf16 operands, f32 arithmetic).
@@ -187,6 +195,8 @@ pub fn cpu_features() -> CpuFeatures {
     CpuFeatures {
         names: feature_names(),
         f32_path: match path.isa {
+            #[cfg(target_arch = "x86_64")]
+            _ if path.f32 == F32Unit::Amx => "avx512+amx",
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 | Isa::Avx512Bf16 => "avx512",
             #[cfg(target_arch = "x86_64")]

@@ -232,11 +232,12 @@ unsafe fn finish_columns<S: Simd, F: Function>(job: &Finish) {
             let scale = channels::<S>(job.epilogue.scale, column, count, 1.0);
             match job.to {
                 Destination::Bf16(rows) => {
-                    let chunk = job.first_column / CHUNK * rows.chunk_step();
+                    let chunk = job.first_column / CHUNK * rows.layout.chunk_step();
                     for row in 0..job.rows {
                         let sum = S::load(job.sums.add(row * PANEL + first));
                         let v = S::mul(F::of::<S>(S::add(sum, bias)), scale);
-                        S::store_bf16(rows.row(job.first_row + row).add(chunk + first), v);
+                        let to = rows.row(job.first_row + row).add(chunk + first);
+                        rows.layout.store::<S>(to, v);
                     }
                 }
                 Destination::F32 { .. } if count == 0 => {}

@@ -63,6 +63,7 @@ mod mlp;
 mod norm;
 mod output;
 mod pack;
+mod panel;
 mod peak;
 mod product;
 mod resize;

@@ -155,7 +155,8 @@ impl Partition {
     pub fn new(engine: Engine, rows: usize, k: usize, panels: usize) -> Partition {
         let threads = rayon::current_num_threads();
         let step = engine.row_step();
-        let fitting = (BLOCK_BYTES / (engine.row_width() * k.max(1))).clamp(2 * step, 16 * step);
+        let row_bytes = engine.row_width() * engine.padded_k(k.max(1));
+        let fitting = (BLOCK_BYTES / row_bytes).clamp(2 * step, 16 * step);
         if threads == 1 || rows * k * panels * PANEL < SERIAL {
             let rows_per_block = fitting.next_multiple_of(step);
             let blocks = rows.div_ceil(rows_per_block);
@@ -268,7 +269,7 @@ impl Left {
                             line.start::<f32>().cast_const()
                         }
                     };
-                    row_to_bf16(isa, from, k, to.row(i), to.chunk_step());
+                    row_to_bf16(isa, from, k, to.row(i), to.layout);
                 }
             } else {
                 let to: *mut f32 = memory.start();

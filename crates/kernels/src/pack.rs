@@ -1,9 +1,9 @@
 //! Weights repacked into panels, once at load.
 
-use crate::attention::{pack_row, transpose_rows};
 use crate::buffers::Aligned;
 use crate::cpu;
 use crate::output::Shared;
+use crate::panel::{pack_columns, pack_row, pack_row_pair};
 use crate::product::{Engine, Precision};
 use crate::simd::PANEL;
 use rayon::prelude::*;
@@ -34,21 +34,20 @@ impl PackedMatrix {
         );
         let path = cpu::path();
         let engine = Engine::for_weights(path, precision);
-        let memory = if engine.bf16_panels() {
-            bf16_panels(engine, outputs, inputs, |n, k| weight[n * inputs + k])
-        } else {
-            f32_panels(engine, outputs, inputs, |first, count, to| {
-                for group in (0..count).step_by(16) {
-                    let present = (count - group).min(16);
-                    let mut rows = [std::ptr::null(); 16];
-                    for (i, row) in rows.iter_mut().take(present).enumerate() {
-                        *row = weight[(first + group + i) * inputs..].as_ptr();
-                    }
-                    // SAFETY: the rows have `inputs` numbers, the panel as many rows of 32.
-                    unsafe { transpose_rows(path.isa, &rows, present, inputs, to.add(group)) };
+        let memory = panels(engine, outputs, inputs, |first, count, to| {
+            for group in (0..count).step_by(16) {
+                let present = (count - group).min(16);
+                let mut columns = [std::ptr::null(); 16];
+                for (i, column) in columns.iter_mut().take(present).enumerate() {
+                    *column = weight[(first + group + i) * inputs..].as_ptr();
                 }
-            })
-        };
+                // SAFETY: columns have `inputs` numbers, and so has the panel, in rows of 32.
+                unsafe {
+                    let to = to.cast::<f32>().add(group);
+                    pack_columns(engine, path.isa, &columns, present, inputs, to);
+                }
+            }
+        });
         PackedMatrix {
             engine,
             outputs,
@@ -76,17 +75,23 @@ impl PackedMatrix {
         );
         let path = cpu::path();
         let engine = Engine::for_weights(path, precision);
-        let memory = if engine.bf16_panels() {
-            bf16_panels(engine, inputs, outputs, |n, k| weight[k * inputs + n])
-        } else {
-            f32_panels(engine, inputs, outputs, |first, count, to| {
-                for k in 0..outputs {
-                    let row = &weight[k * inputs + first..][..count];
-                    // SAFETY: row `k` of the panel has 32 numbers.
-                    unsafe { pack_row(path.isa, row.as_ptr(), count, to.add(k * PANEL), 0) };
+        let memory = panels(engine, inputs, outputs, |first, count, to| {
+            let row =
+                |k: usize| (k < outputs).then(|| weight[k * inputs + first..][..count].as_ptr());
+            // SAFETY: rows have `count` numbers; the panel is as deep as there are rows.
+            unsafe {
+                if engine.bf16_panels() {
+                    for pair in 0..outputs.div_ceil(2) {
+                        let rows = [row(2 * pair), row(2 * pair + 1)];
+                        pack_row_pair(engine, path.isa, pair, rows, count, to.cast(), 0);
+                    }
+                } else {
+                    for (k, from) in (0..outputs).filter_map(row).enumerate() {
+                        pack_row(path.isa, from, count, to.cast::<f32>().add(k * PANEL), 0);
+                    }
                 }
-            })
-        };
+            }
+        });
         PackedMatrix {
             engine,
             outputs: inputs,
@@ -107,11 +112,7 @@ impl PackedMatrix {
 
     /// The precision products with this weight have.
     pub fn precision(&self) -> Precision {
-        if self.engine.bf16_panels() {
-            Precision::Bf16
-        } else {
-            Precision::F32
-        }
+        self.engine.precision()
     }
 
     /// The number of panels.
@@ -127,49 +128,26 @@ impl PackedMatrix {
     }
 }
 
-/// Panels of f32 `[k, 32]` for `n` columns; `fill(first, count, to)` writes one from column `first` on.
-fn f32_panels(
+/// Panels for `n` columns of depth `k`; `fill(first, count, to)` writes one, from column `first` on, into
+/// zeros.
+fn panels(
     engine: Engine,
     n: usize,
     k: usize,
-    fill: impl Fn(usize, usize, *mut f32) + Sync,
+    fill: impl Fn(usize, usize, *mut u8) + Sync,
 ) -> Aligned {
     let panels = n.div_ceil(PANEL);
-    let mut memory = Aligned::zeros::<f32>(panels * engine.panel_len(k));
-    let start = Shared(memory.numbers::<f32>().as_mut_ptr());
+    let bytes = engine.panel_len(k) * engine.panel_width();
+    let mut memory = Aligned::zeros::<u16>(panels * bytes / 2);
+    let start = Shared(memory.numbers::<u16>().as_mut_ptr().cast::<u8>());
     (0..panels)
         .into_par_iter()
         .with_min_len(2)
         .for_each(|panel| {
             let first = panel * PANEL;
             // SAFETY: every panel has memory of its own.
-            let to = unsafe { start.at(panel * engine.panel_len(k)) };
+            let to = unsafe { start.at(panel * bytes) };
             fill(first, PANEL.min(n - first), to);
-        });
-    memory
-}
-
-/// Panels of bf16 `[k / 2, 32, 2]` for `n` columns of which `number(n, k)` is one number.
-fn bf16_panels(
-    engine: Engine,
-    n: usize,
-    k: usize,
-    number: impl Fn(usize, usize) -> f32 + Sync,
-) -> Aligned {
-    let panel_len = engine.panel_len(k).max(1);
-    let len = n.div_ceil(PANEL) * engine.panel_len(k);
-    let mut memory = Aligned::zeros::<u16>(len);
-    memory.numbers::<u16>()[..len]
-        .par_chunks_exact_mut(panel_len)
-        .enumerate()
-        .for_each(|(panel, to)| {
-            let first = panel * PANEL;
-            for lane in 0..PANEL.min(n - first) {
-                for k in 0..k {
-                    let value = crate::simd::to_bf16(number(first + lane, k));
-                    to[(k / 2 * PANEL + lane) * 2 + k % 2] = value;
-                }
-            }
         });
     memory
 }

@@ -9,8 +9,9 @@ mod amx;
 #[cfg(target_arch = "x86_64")]
 mod dot;
 mod emulated;
+pub(crate) mod parts;
 
-use crate::cpu::{Bf16Unit, Isa, Path};
+use crate::cpu::{Bf16Unit, F32Unit, Isa, Path};
 use crate::simd::{PANEL, Prefetch, Simd, Tile, simd_fn};
 
 /// How numbers are stored and multiplied.
@@ -28,6 +29,11 @@ pub enum Precision {
 pub(crate) enum Engine {
     /// f32 rows, f32 panels `[k, 32]`.
     F32(Isa),
+    /// f32 numbers as three bf16 parts, in rows and panels; AMX tiles.
+    #[cfg(target_arch = "x86_64")]
+    AmxParts(Isa),
+    /// The same parts, put together again.
+    Rejoined(Isa),
     /// f32 rows, bf16 panels `[k/2, 32, 2]`.
     Widen(Isa),
     /// bf16 rows and panels, widened: the numbers that a native unit multiplies.
@@ -43,14 +49,21 @@ pub(crate) enum Engine {
 impl Engine {
     /// The engine for a packed weight.
     pub fn for_weights(path: Path, precision: Precision) -> Engine {
-        match (precision, path.bf16) {
-            (Precision::F32, _) => Engine::F32(path.isa),
-            (Precision::Bf16, Bf16Unit::Widen) => Engine::Widen(path.isa),
-            (Precision::Bf16, Bf16Unit::Emulated) => Engine::Emulated(path.isa),
-            #[cfg(target_arch = "x86_64")]
-            (Precision::Bf16, Bf16Unit::Dot) => Engine::Dot,
-            #[cfg(target_arch = "x86_64")]
-            (Precision::Bf16, Bf16Unit::Amx) => Engine::Amx,
+        match precision {
+            Precision::F32 => match path.f32 {
+                F32Unit::Vector => Engine::F32(path.isa),
+                #[cfg(target_arch = "x86_64")]
+                F32Unit::Amx => Engine::AmxParts(path.isa),
+                F32Unit::Rejoined => Engine::Rejoined(path.isa),
+            },
+            Precision::Bf16 => match path.bf16 {
+                Bf16Unit::Widen => Engine::Widen(path.isa),
+                Bf16Unit::Emulated => Engine::Emulated(path.isa),
+                #[cfg(target_arch = "x86_64")]
+                Bf16Unit::Dot => Engine::Dot,
+                #[cfg(target_arch = "x86_64")]
+                Bf16Unit::Amx => Engine::Amx,
+            },
         }
     }
 
@@ -59,6 +72,16 @@ impl Engine {
         match Engine::for_weights(path, precision) {
             Engine::Widen(isa) => Engine::F32(isa),
             engine => engine,
+        }
+    }
+
+    /// The precision its products have.
+    pub fn precision(self) -> Precision {
+        match self {
+            Engine::F32(_) | Engine::Rejoined(_) => Precision::F32,
+            #[cfg(target_arch = "x86_64")]
+            Engine::AmxParts(_) => Precision::F32,
+            _ => Precision::Bf16,
         }
     }
 
@@ -72,10 +95,28 @@ impl Engine {
         !matches!(self, Engine::F32(_))
     }
 
-    /// The depth of a panel in elements, zero-padded beyond `k`.
+    /// How many bf16 numbers make up one.
+    fn parts(self) -> usize {
+        match self {
+            Engine::Rejoined(_) => parts::COUNT,
+            #[cfg(target_arch = "x86_64")]
+            Engine::AmxParts(_) => parts::COUNT,
+            _ => 1,
+        }
+    }
+
+    /// Whether rows are stored as tiles.
+    fn tiled(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return matches!(self, Engine::Amx | Engine::AmxParts(_));
+        #[cfg(not(target_arch = "x86_64"))]
+        false
+    }
+
+    /// The depth of a row or panel in elements, zero-padded beyond `k`, all parts counted.
     pub fn padded_k(self, k: usize) -> usize {
         if self.bf16_panels() {
-            k.next_multiple_of(32)
+            k.next_multiple_of(CHUNK) * self.parts()
         } else {
             k
         }
@@ -108,25 +149,25 @@ impl Engine {
             #[cfg(target_arch = "x86_64")]
             Engine::Dot => 14,
             #[cfg(target_arch = "x86_64")]
-            Engine::Amx => 32,
+            Engine::Amx | Engine::AmxParts(_) => 32,
+            Engine::Rejoined(_) => 32,
         }
     }
 
     /// Rows that the memory behind a block of `rows` must have: AMX works on 16 rows at a time, so
     /// it reads rows beyond the block (any contents) and writes their products.
     pub fn padded_rows(self, rows: usize) -> usize {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Engine::Amx => rows.next_multiple_of(16),
-            _ => rows,
+        if self.tiled() {
+            rows.next_multiple_of(16)
+        } else {
+            rows
         }
     }
 
     /// The distance between rows of a workspace of `k` columns, chosen so that consecutive rows do
     /// not fall into the same cache set. For AMX, whose rows come in tiles, it is the average.
     pub fn row_stride(self, k: usize) -> usize {
-        #[cfg(target_arch = "x86_64")]
-        if self == Engine::Amx {
+        if self.tiled() {
             return self.padded_k(k);
         }
         let line = 64 / self.row_width();
@@ -136,14 +177,36 @@ impl Engine {
 
     /// The rows of a bf16 workspace, [`Engine::row_stride`] apart.
     pub fn bf16_workspace(self, start: *mut u16, stride: usize) -> Bf16Rows {
-        #[cfg(target_arch = "x86_64")]
-        let tiled = self == Engine::Amx;
-        #[cfg(not(target_arch = "x86_64"))]
-        let tiled = false;
         Bf16Rows {
             start,
             stride,
-            tiled,
+            layout: self.layout(),
+        }
+    }
+
+    /// How its rows are stored.
+    fn layout(self) -> Layout {
+        let tile = if self.tiled() { 16 * CHUNK } else { CHUNK };
+        Layout {
+            parts: self.parts(),
+            tile,
+        }
+    }
+
+    /// How rows of numbers are stored that become columns of a panel: as [`Bf16Rows`], but one row
+    /// after the other.
+    pub fn column_layout(self) -> Layout {
+        Layout {
+            parts: self.parts(),
+            tile: CHUNK,
+        }
+    }
+
+    /// How rows of pairs of a panel are stored.
+    pub fn pair_layout(self) -> Layout {
+        Layout {
+            parts: self.parts(),
+            tile: CHUNK * PANEL,
         }
     }
 
@@ -152,7 +215,10 @@ impl Engine {
         // SAFETY: an engine exists only where its instructions do.
         unsafe {
             match self {
-                Engine::F32(isa) | Engine::Widen(isa) | Engine::Emulated(isa) => {
+                Engine::F32(isa)
+                | Engine::Widen(isa)
+                | Engine::Emulated(isa)
+                | Engine::Rejoined(isa) => {
                     let (sum, operations) = multiply_add_only(isa, rounds);
                     std::hint::black_box(sum);
                     operations
@@ -165,7 +231,12 @@ impl Engine {
                 #[cfg(target_arch = "x86_64")]
                 Engine::Amx => {
                     amx::arithmetic_only(rounds);
-                    rounds * 4 * 16384
+                    rounds * 4 * amx::OPERATIONS
+                }
+                #[cfg(target_arch = "x86_64")]
+                Engine::AmxParts(_) => {
+                    amx::arithmetic_only(rounds);
+                    rounds * 4 * amx::OPERATIONS / parts::PRODUCTS
                 }
             }
         }
@@ -200,6 +271,73 @@ impl Engine {
                 Engine::Dot => dot::product(block, panel.cast()),
                 #[cfg(target_arch = "x86_64")]
                 Engine::Amx => amx::product(block, panel.cast()),
+                Engine::Rejoined(isa) => parts::product(isa, block, self.layout(), panel.cast()),
+                #[cfg(target_arch = "x86_64")]
+                Engine::AmxParts(isa) => {
+                    amx::product_of_parts(block, panel.cast());
+                    if !parts::looks_finite(block) {
+                        parts::correct(isa, block, self.layout(), panel.cast());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How a row of bf16 numbers is stored: in chunks of [`CHUNK`] columns, each of them as many times as
+/// a number has parts.
+#[derive(Clone, Copy)]
+pub(crate) struct Layout {
+    /// Parts of a number.
+    parts: usize,
+    /// Numbers from one part of a chunk to the next.
+    tile: usize,
+}
+
+impl Layout {
+    /// Numbers from a chunk of a row to its next chunk.
+    #[inline(always)]
+    pub fn chunk_step(self) -> usize {
+        self.parts * self.tile
+    }
+
+    /// Whether numbers are rounded to bf16.
+    #[inline(always)]
+    pub fn is_rounded(self) -> bool {
+        self.parts == 1
+    }
+
+    /// Stores `LANES` pairs of numbers, the first part at `p`.
+    ///
+    /// # Safety
+    /// `p` is writable for them in all parts.
+    #[inline(always)]
+    pub unsafe fn store_pairs<S: Simd>(self, p: *mut u16, even: S::V, odd: S::V) {
+        // SAFETY: forwarded.
+        unsafe {
+            if self.is_rounded() {
+                return S::store_bf16_pairs(p, even, odd);
+            }
+            let parts = parts::of::<S>(even).into_iter().zip(parts::of::<S>(odd));
+            for (i, (even, odd)) in parts.enumerate() {
+                S::store_bf16_pairs(p.add(i * self.tile), even, odd);
+            }
+        }
+    }
+
+    /// Stores `LANES` numbers, of a chunk whose first part is at `p`.
+    ///
+    /// # Safety
+    /// `p` is writable for them in all parts.
+    #[inline(always)]
+    pub unsafe fn store<S: Simd>(self, p: *mut u16, v: S::V) {
+        // SAFETY: forwarded.
+        unsafe {
+            if self.is_rounded() {
+                return S::store_bf16(p, v);
+            }
+            for (i, part) in parts::of::<S>(v).into_iter().enumerate() {
+                S::store_bf16(p.add(i * self.tile), part);
             }
         }
     }
@@ -210,9 +348,9 @@ impl Engine {
 pub(crate) struct Bf16Rows {
     start: *mut u16,
     stride: usize,
-    /// Whether 16 rows by 32 columns are stored together, as one AMX tile: loading a tile then
+    /// With tiles, 16 rows by 32 columns are stored together, as one AMX tile: loading a tile then
     /// reads consecutive lines, which L2 delivers twice as fast as lines of 16 distant rows.
-    tiled: bool,
+    pub layout: Layout,
 }
 
 /// Columns of [`Bf16Rows`] that lie together.
@@ -222,18 +360,9 @@ impl Bf16Rows {
     /// The first [`CHUNK`] columns of a row.
     #[inline(always)]
     pub fn row(self, row: usize) -> *mut u16 {
-        let at = if self.tiled {
-            row / 16 * 16 * self.stride + row % 16 * CHUNK
-        } else {
-            row * self.stride
-        };
+        let together = self.layout.tile / CHUNK;
+        let at = row / together * together * self.stride + row % together * CHUNK;
         self.start.wrapping_add(at)
-    }
-
-    /// Numbers from a chunk of a row to its next chunk.
-    #[inline(always)]
-    pub fn chunk_step(self) -> usize {
-        if self.tiled { 16 * CHUNK } else { CHUNK }
     }
 }
 
@@ -267,7 +396,7 @@ impl Session {
     pub fn new(engine: Engine) -> Session {
         #[cfg(target_arch = "x86_64")]
         let session = Session {
-            _tiles: (engine == Engine::Amx).then(amx::Tiles::configure),
+            _tiles: engine.tiled().then(amx::Tiles::configure),
         };
         #[cfg(not(target_arch = "x86_64"))]
         let session = {

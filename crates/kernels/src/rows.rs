@@ -1,7 +1,7 @@
 //! Rows of a matrix: where the left operand of a product comes from.
 
 use crate::cpu::Isa;
-use crate::product::CHUNK;
+use crate::product::{CHUNK, Layout};
 use crate::simd::{Simd, simd_fn};
 
 /// Rows of a row-major matrix: row `i` starts at `data[i * stride]`.
@@ -202,7 +202,7 @@ unsafe fn normalise_kernel<S: Simd>(from: *const f32, norm: &LayerNorm, to: *mut
 }
 
 simd_fn!(
-    /// Converts a row to bf16, in chunks of 32 numbers `step` apart, the last one padded with zeros.
+    /// Converts a row to bf16, the last chunk padded with zeros.
     ///
     /// # Safety
     /// `from` has `width` numbers, `to` has room for the chunks.
@@ -210,18 +210,18 @@ simd_fn!(
         from: *const f32,
         width: usize,
         to: *mut u16,
-        step: usize,
+        layout: Layout,
     )
 );
 
 /// # Safety
 /// As [`row_to_bf16`].
 #[inline(always)]
-unsafe fn bf16_kernel<S: Simd>(from: *const f32, width: usize, to: *mut u16, step: usize) {
+unsafe fn bf16_kernel<S: Simd>(from: *const f32, width: usize, to: *mut u16, layout: Layout) {
     // SAFETY: whole vectors and the partial one end at `width`; the destination has whole chunks.
     unsafe {
         for first in (0..width).step_by(CHUNK) {
-            let to = to.add(first / CHUNK * step);
+            let to = to.add(first / CHUNK * layout.chunk_step());
             for lane in (0..CHUNK).step_by(S::LANES) {
                 let column = first + lane;
                 let v = if column + S::LANES <= width {
@@ -231,7 +231,7 @@ unsafe fn bf16_kernel<S: Simd>(from: *const f32, width: usize, to: *mut u16, ste
                 } else {
                     S::splat(0.0)
                 };
-                S::store_bf16(to.add(lane), v);
+                layout.store::<S>(to.add(lane), v);
             }
         }
     }

@@ -15,7 +15,9 @@ mod portable;
 
 #[cfg(target_arch = "aarch64")]
 pub(crate) use neon::Neon;
-pub(crate) use portable::{Portable, to_bf16};
+pub(crate) use portable::Portable;
+#[cfg(test)]
+pub(crate) use portable::to_bf16;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use {avx2::Avx2, avx512::Avx512};
 
@@ -96,6 +98,10 @@ pub(crate) trait Simd: Copy {
     fn select_ge(a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V;
     fn sum(a: Self::V) -> f32;
     fn largest(a: Self::V) -> f32;
+
+    /// The nearest number that bf16 has, ties away from zero; beyond the largest, infinity. NaN gives
+    /// anything.
+    fn nearest_bf16(a: Self::V) -> Self::V;
 
     /// Stores `LANES` pairs of bf16, each an even and an odd number, rounded as `store_bf16` does.
     /// # Safety

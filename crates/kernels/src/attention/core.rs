@@ -69,7 +69,8 @@ pub(super) unsafe fn attend(
             fetch_to_write(isa, to(row), packer.value_dim);
         }
         let copy_rows = engine.padded_rows(rows);
-        let mut copy = Scratch::bytes(copy_rows * engine.row_stride(packer.key_dim) * 4);
+        let row_bytes = engine.row_stride(packer.key_dim) * engine.row_width();
+        let mut copy = Scratch::bytes(copy_rows * row_bytes);
         let (q, q_stride) = prepare(queries, keys, &mut copy);
         let mut first_key = 0;
         for (index, block) in keys.blocks().enumerate() {
@@ -142,7 +143,7 @@ pub(super) unsafe fn attend(
 /// The queries in the engine's row format: in place if possible, else in `copy`.
 ///
 /// # Safety
-/// `copy` has room for the padded rows, four bytes a number.
+/// `copy` has room for the padded rows.
 unsafe fn prepare(queries: &Queries, keys: &Keys<'_>, copy: &mut Scratch) -> (*const u8, usize) {
     let packer = keys.packer();
     let (engine, dim) = (packer.engine, packer.key_dim);
@@ -157,7 +158,7 @@ unsafe fn prepare(queries: &Queries, keys: &Keys<'_>, copy: &mut Scratch) -> (*c
             let from = queries.start.add(row * queries.stride);
             if engine.bf16_rows() {
                 let to = engine.bf16_workspace(copy.start(), stride);
-                row_to_bf16(packer.isa, from, dim, to.row(row), to.chunk_step());
+                row_to_bf16(packer.isa, from, dim, to.row(row), to.layout);
             } else {
                 std::ptr::copy_nonoverlapping(from, copy.start::<f32>().add(row * stride), dim);
             }

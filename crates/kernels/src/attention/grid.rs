@@ -17,11 +17,11 @@
 
 mod pack;
 
-use super::keys::transpose_rows;
 use crate::buffers::Scratch;
 use crate::cpu::{self, Isa};
 use crate::math::exp2;
 use crate::output::{Out, Shared, Written};
+use crate::panel::transpose_rows;
 use crate::product::{Block, Engine, Precision};
 use crate::rotary::RotaryTable;
 use crate::simd::{PANEL, Prefetch, Simd, simd_fn};
@@ -62,7 +62,7 @@ pub struct GridAttention<'a> {
 
 impl GridAttention<'_> {
     /// Whether this takes less time than making keys of `dim` numbers of tokens of `width` and using
-    /// [`attention`](super::attention): not with units that multiply bf16, nor for few memories.
+    /// [`attention`](super::attention): not where AMX multiplies, nor for few memories.
     pub fn pays(
         memories: usize,
         side: usize,

@@ -3,8 +3,8 @@
 use crate::buffers::Scratch;
 use crate::cpu::Isa;
 use crate::output::Shared;
-use crate::product::{CHUNK, Engine};
-use crate::rows::row_to_bf16;
+use crate::panel::{pack_columns, pack_row, pack_row_pair};
+use crate::product::Engine;
 use crate::simd::{PANEL, Simd, simd_fn};
 use rayon::prelude::*;
 
@@ -33,7 +33,12 @@ impl Packer {
 
     /// Bytes of the packed values of a block of `keys`.
     fn value_bytes(&self, keys: usize) -> usize {
-        keys * self.value_columns() * self.engine.panel_width()
+        self.value_columns() / PANEL * self.value_panel_bytes(keys)
+    }
+
+    /// Bytes of one panel of the values of a block of `keys`.
+    fn value_panel_bytes(&self, keys: usize) -> usize {
+        self.engine.panel_len(keys) * self.engine.panel_width()
     }
 }
 
@@ -132,31 +137,20 @@ impl KeyBlocks {
         let first = index % self.blocks() * self.block;
         let count = self.block.min(self.keys - first);
         // SAFETY: the block's memory has room for the panels of `block` keys, of which `count` (and
-        // zeros up to whole panels) are written; scratch rows are as long as `row_to_bf16` is told.
+        // zeros up to whole panels) are written.
         unsafe {
             let to = memory.at(index * self.block_bytes() / 2);
-            let mut rows = [std::ptr::null(); 16];
-            let depth = engine.padded_k(key_dim);
-            let mut halves = Scratch::of::<u16>(16 * depth);
-            let halves: *mut u16 = halves.start();
             for group in 0..count.next_multiple_of(PANEL) / 16 {
                 let present = count.saturating_sub(group * 16).min(16);
-                let panel =
-                    to.add(group / 2 * engine.panel_len(key_dim) * engine.panel_width() / 2);
-                let to: *mut f32 = panel.cast::<f32>().add(group % 2 * 16);
+                let mut rows = [std::ptr::null(); 16];
                 for (i, row) in rows.iter_mut().take(present).enumerate() {
                     *row = address(first + group * 16 + i).0;
                     fetch(isa, *row, self.ahead, key_dim);
                 }
-                if engine.bf16_panels() {
-                    for (i, row) in rows.iter_mut().take(present).enumerate() {
-                        row_to_bf16(isa, *row, key_dim, halves.add(i * depth), CHUNK);
-                        *row = halves.add(i * depth).cast_const().cast();
-                    }
-                    transpose_rows(isa, &rows, present, depth / 2, to);
-                } else {
-                    transpose_rows(isa, &rows, present, key_dim, to);
-                }
+                let panel =
+                    to.add(group / 2 * engine.panel_len(key_dim) * engine.panel_width() / 2);
+                let columns = panel.cast::<f32>().add(group % 2 * 16);
+                pack_columns(engine, isa, &rows, present, key_dim, columns);
             }
             let to = to.add(self.packer.key_bytes(self.block) / 2);
             let padded = if engine.bf16_panels() {
@@ -164,7 +158,7 @@ impl KeyBlocks {
             } else {
                 count
             };
-            let panel_step = self.block * PANEL * engine.panel_width() / 2;
+            let panel_step = self.packer.value_panel_bytes(self.block) / 2;
             let value = |key: usize| {
                 (key < count).then(|| {
                     let value = address(first + key).1;
@@ -176,8 +170,7 @@ impl KeyBlocks {
             if engine.bf16_panels() {
                 for pair in 0..padded / 2 {
                     let (even, odd) = (value(2 * pair), value(2 * pair + 1));
-                    let to = to.add(pair * PANEL * 2);
-                    pack_value_pair(isa, even, odd, value_dim, to, panel_step);
+                    pack_row_pair(engine, isa, pair, [even, odd], value_dim, to, panel_step);
                 }
             } else {
                 for from in (0..padded).filter_map(value) {
@@ -237,7 +230,7 @@ impl Keys<'_> {
                 count: all.block.min(all.keys - i * all.block),
                 keys,
                 values: keys.wrapping_add(all.packer.key_bytes(all.block)),
-                value_panel_bytes: all.block * PANEL * all.packer.engine.panel_width(),
+                value_panel_bytes: all.packer.value_panel_bytes(all.block),
                 extra: if i + 1 == blocks { all.extra } else { 0.0 },
             }
         })
@@ -277,121 +270,5 @@ simd_fn!(
 unsafe fn fetch_to_write_kernel<S: Simd>(p: *const f32, width: usize) {
     for i in (0..width + 15).step_by(16) {
         S::prefetch_to_write(p.wrapping_add(i).cast());
-    }
-}
-
-simd_fn!(
-    /// Transposes up to 16 rows of `width` 32-bit values into columns of a panel.
-    ///
-    /// # Safety
-    /// `count` rows are readable, `to` has `width` rows of 16 values, `PANEL` apart.
-    pub(crate) unsafe fn transpose_rows = transpose_kernel(
-        rows: &[*const f32; 16],
-        count: usize,
-        width: usize,
-        to: *mut f32,
-    )
-);
-
-/// # Safety
-/// As [`transpose_rows`].
-#[inline(always)]
-unsafe fn transpose_kernel<S: Simd>(
-    rows: &[*const f32; 16],
-    count: usize,
-    width: usize,
-    to: *mut f32,
-) {
-    let mut rows = *rows;
-    for first in (0..width).step_by(16) {
-        let some = (width - first).min(16);
-        // SAFETY: columns `first..first + some` of the rows exist.
-        unsafe { S::transpose(&rows, count, some, to.add(first * PANEL), PANEL) };
-        for row in &mut rows {
-            *row = row.wrapping_add(16);
-        }
-    }
-}
-
-simd_fn!(
-    /// Copies a row of `width` numbers into one row of each of its panels, zero-padded.
-    ///
-    /// # Safety
-    /// `from` has `width` numbers, `to` a row of `PANEL` every `step` numbers.
-    pub(crate) unsafe fn pack_row = value_kernel(
-        from: *const f32,
-        width: usize,
-        to: *mut f32,
-        step: usize,
-    )
-);
-
-/// # Safety
-/// As [`pack_row`].
-#[inline(always)]
-unsafe fn value_kernel<S: Simd>(from: *const f32, width: usize, to: *mut f32, step: usize) {
-    for column in (0..width.next_multiple_of(PANEL)).step_by(S::LANES) {
-        // SAFETY: `column` is within the padded width, loads within the width.
-        unsafe {
-            let v = load_at::<S>(from, width, column);
-            S::store(to.add(column / PANEL * step + column % PANEL), v);
-        }
-    }
-}
-
-simd_fn!(
-    /// Interleaves two values of `width` channels as bf16 into one row of each of their panels.
-    ///
-    /// # Safety
-    /// The values have `width` numbers, `to` a row of `2 * PANEL` every `step` numbers.
-    unsafe fn pack_value_pair = value_pair_kernel(
-        even: Option<*const f32>,
-        odd: Option<*const f32>,
-        width: usize,
-        to: *mut u16,
-        step: usize,
-    )
-);
-
-/// # Safety
-/// As [`pack_value_pair`].
-#[inline(always)]
-unsafe fn value_pair_kernel<S: Simd>(
-    even: Option<*const f32>,
-    odd: Option<*const f32>,
-    width: usize,
-    to: *mut u16,
-    step: usize,
-) {
-    for column in (0..width.next_multiple_of(PANEL)).step_by(S::LANES) {
-        // SAFETY: `column` is within the padded width, loads within the width.
-        unsafe {
-            let mut low = S::splat(0.0);
-            let mut high = S::splat(0.0);
-            if let Some(even) = even {
-                low = load_at::<S>(even, width, column);
-            }
-            if let Some(odd) = odd {
-                high = load_at::<S>(odd, width, column);
-            }
-            let to = to.add(column / PANEL * step + 2 * (column % PANEL));
-            S::store_bf16_pairs(to, low, high);
-        }
-    }
-}
-
-/// # Safety
-/// `from` is readable for `width` numbers.
-#[inline(always)]
-unsafe fn load_at<S: Simd>(from: *const f32, width: usize, column: usize) -> S::V {
-    // SAFETY: at most the numbers up to `width` are read.
-    unsafe {
-        if column + S::LANES <= width {
-            S::load(from.add(column))
-        } else if column < width {
-            S::load_partial(from.add(column), width - column)
-        } else {
-            S::splat(0.0)
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! The running softmax of a block of scores.
 
 use crate::math::{exp2, exp2_for_bf16};
-use crate::product::{Bf16Rows, CHUNK};
+use crate::product::{Bf16Rows, CHUNK, Layout};
 use crate::simd::{Simd, simd_fn};
 
 /// A block of scores and the state it updates, row by row.
@@ -24,7 +24,7 @@ pub(super) struct Scores {
     pub result_stride: usize,
     /// Columns to rescale: 0 if there are no results yet.
     pub result_columns: usize,
-    /// Where weights go as bf16, zero-padded to a multiple of 32 keys.
+    /// Where weights go as bf16, zero-padded to a multiple of 32 keys, if the engine wants that.
     pub weights: Option<Bf16Rows>,
 }
 
@@ -80,8 +80,13 @@ unsafe fn weigh_row<S: Simd>(job: &Scores, row: usize, largest: f32) {
         let factor = job.scale * std::f32::consts::LOG2_E;
         let total = match job.weights {
             Some(rows) => {
-                let (to, step) = (rows.row(row), rows.chunk_step());
-                weigh_bf16::<S>(scores, job.keys, factor, reference * factor, to, step)
+                let to = rows.row(row);
+                let offset = reference * factor;
+                if rows.layout.is_rounded() {
+                    weigh_bf16::<S, true>(scores, job.keys, factor, offset, to, rows.layout)
+                } else {
+                    weigh_bf16::<S, false>(scores, job.keys, factor, offset, to, rows.layout)
+                }
             }
             None => weigh::<S>(scores, job.keys, factor, reference * factor),
         };
@@ -163,20 +168,21 @@ unsafe fn weigh<S: Simd>(scores: *mut f32, keys: usize, factor: f32, offset: f32
     }
 }
 
-/// Weights as bf16 in chunks of 32 `step` apart, the last one padded with zeros; returns the sum of
-/// the unrounded ones.
+/// Weights as bf16, rounded or in parts, the last chunk padded with zeros; returns the sum of the
+/// unrounded ones.
 ///
 /// # Safety
 /// `scores` is readable for `keys` numbers and `to` writable for the chunks.
 #[inline(always)]
-unsafe fn weigh_bf16<S: Simd>(
+unsafe fn weigh_bf16<S: Simd, const ROUNDED: bool>(
     scores: *const f32,
     keys: usize,
     factor: f32,
     offset: f32,
     to: *mut u16,
-    step: usize,
+    layout: Layout,
 ) -> f32 {
+    let step = layout.chunk_step();
     let whole = keys - keys % CHUNK;
     let (scaled, shift) = (S::splat(factor), S::splat(-offset));
     let mut total = S::splat(0.0);
@@ -186,9 +192,9 @@ unsafe fn weigh_bf16<S: Simd>(
             let to = to.add(first / CHUNK * step);
             for lane in (0..CHUNK).step_by(S::LANES) {
                 let score = S::load(scores.add(first + lane));
-                let weight = exp2_for_bf16::<S>(S::fma(score, scaled, shift));
+                let weight = weight::<S, ROUNDED>(S::fma(score, scaled, shift));
                 total = S::add(total, weight);
-                S::store_bf16(to.add(lane), weight);
+                layout.store::<S>(to.add(lane), weight);
             }
         }
         let mut sum = S::sum(total);
@@ -199,12 +205,22 @@ unsafe fn weigh_bf16<S: Simd>(
             }
             let to = to.add(whole / CHUNK * step);
             for lane in (0..CHUNK).step_by(S::LANES) {
-                let weight = exp2_for_bf16::<S>(S::load(rest.as_ptr().add(lane)));
+                let weight = weight::<S, ROUNDED>(S::load(rest.as_ptr().add(lane)));
                 sum += S::sum(weight);
-                S::store_bf16(to.add(lane), weight);
+                layout.store::<S>(to.add(lane), weight);
             }
         }
         sum
+    }
+}
+
+/// `2^x`, as exactly as weights are kept.
+#[inline(always)]
+fn weight<S: Simd, const ROUNDED: bool>(x: S::V) -> S::V {
+    if ROUNDED {
+        exp2_for_bf16::<S>(x)
+    } else {
+        exp2::<S>(x)
     }
 }
 

@@ -9,11 +9,12 @@
 
 use super::sums::add;
 use super::weights::transpose;
-use crate::attention::{HeadDropout, pack_row, transpose_rows};
+use crate::attention::HeadDropout;
 use crate::buffers::Scratch;
 use crate::cpu::Isa;
 use crate::math::exp2;
 use crate::output::Shared;
+use crate::panel::{pack_row, transpose_rows};
 use crate::product::{Block, Engine};
 use crate::simd::{PANEL, Prefetch, Simd, simd_fn};
 use std::ops::Range;

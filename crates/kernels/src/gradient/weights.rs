@@ -1,9 +1,9 @@
 //! The gradient of a linear map's weight.
 
-use crate::attention::pack_row;
 use crate::buffers::Scratch;
 use crate::cpu::{self, Isa};
 use crate::output::{Out, Shared, Written};
+use crate::panel::pack_row;
 use crate::product::{Block, Engine};
 use crate::rows::{Plain, RowSource, Rows};
 use crate::simd::{PANEL, Prefetch, Simd, simd_fn};

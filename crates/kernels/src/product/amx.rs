@@ -4,6 +4,8 @@
 //! Tiles 0 to 3 hold the sums of 32 rows by 32 columns, 4 and 5 two blocks of 16 rows, 6 and 7 the
 //! two halves of the panel: four products for four loads.
 
+mod parts;
+
 use super::Block;
 use std::arch::asm;
 use std::marker::PhantomData;
@@ -13,6 +15,9 @@ const PANEL_ROW: usize = 128;
 
 /// Bytes from row to row of a tile of left rows.
 const TILE_ROW: usize = 64;
+
+/// Operations of one tile product.
+pub(super) const OPERATIONS: usize = 2 * 16 * 16 * 32;
 
 /// Keeps the tiles of this thread configured; `tilerelease` on drop.
 pub(super) struct Tiles(PhantomData<*const ()>);
@@ -59,6 +64,26 @@ impl Drop for Tiles {
 /// This thread's tiles are configured; `a` and `c` have rows up to a multiple of 16, the block and
 /// panel are otherwise valid as stated by `Engine::multiply`.
 pub(super) unsafe fn product(block: &Block, panel: *const u16) {
+    // SAFETY: forwarded.
+    unsafe { by_rows(block, panel, rows_32, rows_16) }
+}
+
+/// As [`product`] for numbers in three parts.
+///
+/// # Safety
+/// As [`product`].
+pub(super) unsafe fn product_of_parts(block: &Block, panel: *const u16) {
+    // SAFETY: forwarded.
+    unsafe { by_rows(block, panel, parts::rows_32, parts::rows_16) }
+}
+
+/// Multiplies some rows: how many chunks deep, where they and their sums begin, and the panel.
+type SomeRows = unsafe fn(&Block, usize, *const u16, *mut f32, *const u16);
+
+/// # Safety
+/// As [`product`]; the functions multiply 32 and 16 rows.
+#[inline(always)]
+unsafe fn by_rows(block: &Block, panel: *const u16, rows_32: SomeRows, rows_16: SomeRows) {
     let steps = block.k.div_ceil(32);
     if steps == 0 {
         // SAFETY: forwarded.
@@ -91,7 +116,7 @@ unsafe fn clear(block: &Block) {
     }
 }
 
-/// Runs `4 * rounds` tile products on registers alone, 16384 operations each.
+/// Runs `4 * rounds` tile products on registers alone, [`OPERATIONS`] each.
 pub(super) fn arithmetic_only(rounds: usize) {
     let _tiles = Tiles::configure();
     // SAFETY: the tiles are configured; no memory is touched.

@@ -32,6 +32,6 @@ pub(super) unsafe fn product(isa: Isa, tile: Tile, a: *const u16, panel: *const 
     }
 }
 
-fn from_bf16(bits: u16) -> f32 {
+pub(super) fn from_bf16(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
 }

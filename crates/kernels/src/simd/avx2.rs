@@ -44,6 +44,11 @@ impl Simd for Avx2 {
         };
         fn select_ge(a: __m256, b: __m256, yes: __m256, no: __m256) -> __m256 =
             _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_GE_OQ>(a, b));
+        fn nearest_bf16(a: __m256) -> __m256 = {
+            let up = _mm256_add_epi32(_mm256_castps_si256(a), _mm256_set1_epi32(0x8000));
+            let high = _mm256_set1_epi32(0xffff_0000_u32 as i32);
+            _mm256_castsi256_ps(_mm256_and_si256(up, high))
+        };
         fn sum(a: __m256) -> f32 = {
             let four = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
             let two = _mm_add_ps(four, _mm_movehl_ps(four, four));

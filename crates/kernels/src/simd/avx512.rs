@@ -45,6 +45,11 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         fn split_down(a: __m512) -> (__m512, __m512) =
             // `scalef` rounds its exponent down itself.
             (a, _mm512_reduce_ps::<1>(a));
+        fn nearest_bf16(a: __m512) -> __m512 = {
+            let up = _mm512_add_epi32(_mm512_castps_si512(a), _mm512_set1_epi32(0x8000));
+            let high = _mm512_set1_epi32(0xffff_0000_u32 as i32);
+            _mm512_castsi512_ps(_mm512_and_si512(up, high))
+        };
         fn sum(a: __m512) -> f32 = _mm512_reduce_add_ps(a);
         fn largest(a: __m512) -> f32 = _mm512_reduce_max_ps(a);
     }

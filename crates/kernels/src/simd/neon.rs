@@ -44,6 +44,10 @@ impl Simd for Neon {
         };
         fn select_ge(a: float32x4_t, b: float32x4_t, yes: float32x4_t, no: float32x4_t)
             -> float32x4_t = vbslq_f32(vcgeq_f32(a, b), yes, no);
+        fn nearest_bf16(a: float32x4_t) -> float32x4_t = {
+            let up = vaddq_u32(vreinterpretq_u32_f32(a), vdupq_n_u32(0x8000));
+            vreinterpretq_f32_u32(vandq_u32(up, vdupq_n_u32(0xffff_0000)))
+        };
         fn sum(a: float32x4_t) -> f32 = vaddvq_f32(a);
         fn largest(a: float32x4_t) -> f32 = vmaxvq_f32(a);
     }

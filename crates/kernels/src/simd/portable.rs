@@ -91,6 +91,10 @@ impl Simd for Portable {
         std::array::from_fn(|i| if a[i] >= b[i] { yes[i] } else { no[i] })
     }
     #[inline(always)]
+    fn nearest_bf16(a: V) -> V {
+        a.map(|x| f32::from_bits(x.to_bits().wrapping_add(0x8000) & 0xffff_0000))
+    }
+    #[inline(always)]
     fn sum(a: V) -> f32 {
         ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]))
     }

@@ -1,4 +1,5 @@
 use super::{ACTIVATIONS, Numbers, apply, assert_close, bf16, on_every_path};
+use crate::cpu::{Bf16Unit, Isa, Path, with_path};
 use crate::*;
 
 /// What the product of one epilogue should be.
@@ -260,4 +261,36 @@ fn normalised_products_and_mlps_match_their_parts() {
             }
         }
     });
+}
+
+#[test]
+fn f32_has_the_accuracy_of_multiply_adds_on_every_unit() {
+    let (m, n) = (48, 64);
+    for k in [96, 384, 1536] {
+        let mut numbers = Numbers::new(k as u64);
+        // Numbers of all sizes, as a trained network has them.
+        let mut some = |len| -> Vec<f32> {
+            let (x, y) = (numbers.vec(len), numbers.vec(len));
+            x.iter().zip(y).map(|(x, y)| x * (4.0 * y).exp()).collect()
+        };
+        let (a, b) = (some(m * k), some(n * k));
+        let exact = reference(&a, &b, n, k, &Epilogue::default(), false);
+        let error = || {
+            let weight = PackedMatrix::pack(&b, n, k, Precision::F32);
+            let out = collect(m * n, |out| {
+                matmul(Rows::dense(&a, m), &weight, Epilogue::default(), out)
+            });
+            let errors = out.iter().zip(&exact).map(|(&x, y)| f64::from(x) - y);
+            (errors.map(|e| e * e).sum::<f64>() / (m * n) as f64).sqrt()
+        };
+        let plain = Path::new(Isa::Portable, Bf16Unit::Widen);
+        let plain = with_path(plain, error);
+        on_every_path(|path| {
+            let found = error();
+            assert!(
+                found <= 1.1 * plain,
+                "{path:?}, k {k}: {found:e}, not {plain:e}"
+            );
+        });
+    }
 }
