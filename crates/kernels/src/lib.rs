@@ -21,7 +21,8 @@
 //! vocabulary (`simd.rs`), and compiled once for each of AVX-512, AVX2, NEON and plain Rust. Which
 //! one runs is decided at run time, once per call; `MASKLET_CPU=avx512bf16|avx512|avx2|portable` sets
 //! an upper limit. bf16 products use AMX tiles or `vdpbf16ps` where there are any; elsewhere bf16
-//! weights are widened to f32 on the way, which still halves their memory traffic.
+//! weights are widened to f32 on the way, which still halves their memory traffic. AMX multiplies f32
+//! numbers too, cut into three bf16 parts, with less error than multiply-adds (`product/parts.rs`).
 //! `MASKLET_CPU=bf16-emulated` rounds both operands as those instructions do, on any processor.
 //!
 //! **One product under everything.** Linear layers, MLPs, attention and convolutions are all blocks
@@ -41,7 +42,7 @@
 //! | | |
 //! |---|---|
 //! | `cpu`, `simd` (`avx512`, `avx2`, `neon`, `portable`), `peak` | what the processor can do |
-//! | `product` (`amx`, `dot`), `pack`, `rows`, `epilogue`, `matmul`, `mlp`, `block`, `activations` | products |
+//! | `product` (`amx`, `dot`, `parts`), `panel`, `pack`, `rows`, `epilogue`, `matmul`, `mlp`, `block`, `activations` | products |
 //! | `attention` (`keys`, `core`, `softmax`, `dropout`, `windowed`, `grid`) | attention |
 //! | `conv` (`depthwise`, `transposed`), `resize`, `rotary`, `norm`, `elementwise`, `math` | the rest |
 //! | `gradient` and the files in it, named like those of the forward kernels | what training needs besides |

@@ -17,7 +17,7 @@ use crate::simd::{PANEL, Prefetch, Simd, Tile, simd_fn};
 /// How numbers are stored and multiplied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
-    /// 32-bit throughout.
+    /// 32-bit throughout, or as exact: AMX multiplies numbers in three bf16 parts.
     F32,
     /// Operands in bf16, sums in f32. Without native bf16 products, weights are stored as bf16
     /// (half the memory traffic) and the arithmetic is f32.
@@ -150,6 +150,7 @@ impl Engine {
             Engine::Dot => 14,
             #[cfg(target_arch = "x86_64")]
             Engine::Amx | Engine::AmxParts(_) => 32,
+            // As many as AMX, whose packing it tests.
             Engine::Rejoined(_) => 32,
         }
     }
