@@ -140,15 +140,15 @@ pub(super) fn arithmetic_only(rounds: usize) {
     }
 }
 
+/// What the sums of 32 rows begin with, in tiles 0 to 3: those at `c` and, 16 rows on, `c_low`, or zeros.
+///
 /// # Safety
-/// As [`product`], for 32 rows from `a` and `c` on.
+/// As [`product`].
 #[inline(always)]
-unsafe fn rows_32(block: &Block, steps: usize, a: *const u16, c: *mut f32, panel: *const u16) {
+unsafe fn start_32(block: &Block, c: *const f32, c_low: *const f32) {
     let c_stride = block.c_stride * 4;
-    // SAFETY: the tiles are configured as 16 x 64 bytes; addresses stay within the 32 rows of `a`
-    // and `c` and `steps * 16` rows of the panel. The compiler never uses tile registers itself.
+    // SAFETY: the tiles are configured as 16 x 64 bytes, and the sums are readable.
     unsafe {
-        let c_low = c.add(16 * block.c_stride);
         if block.accumulate {
             asm!(
                 "tileloadd tmm0, [{c} + {cs}]", "tileloadd tmm1, [{c} + {cs} + 64]",
@@ -163,6 +163,37 @@ unsafe fn rows_32(block: &Block, steps: usize, a: *const u16, c: *mut f32, panel
                 options(nostack, nomem)
             );
         }
+    }
+}
+
+/// As [`start_32`] for 16 rows, in tiles 0 and 1.
+///
+/// # Safety
+/// As [`product`].
+#[inline(always)]
+unsafe fn start_16(block: &Block, c: *const f32) {
+    let c_stride = block.c_stride * 4;
+    // SAFETY: as in `start_32`.
+    unsafe {
+        if block.accumulate {
+            asm!("tileloadd tmm0, [{c} + {cs}]", "tileloadd tmm1, [{c} + {cs} + 64]",
+                c = in(reg) c, cs = in(reg) c_stride, options(nostack));
+        } else {
+            asm!("tilezero tmm0", "tilezero tmm1", options(nostack, nomem));
+        }
+    }
+}
+
+/// # Safety
+/// As [`product`], for 32 rows from `a` and `c` on.
+#[inline(always)]
+unsafe fn rows_32(block: &Block, steps: usize, a: *const u16, c: *mut f32, panel: *const u16) {
+    let c_stride = block.c_stride * 4;
+    // SAFETY: the tiles are configured as 16 x 64 bytes; addresses stay within the 32 rows of `a`
+    // and `c` and `steps * 16` rows of the panel. The compiler never uses tile registers itself.
+    unsafe {
+        let c_low = c.add(16 * block.c_stride);
+        start_32(block, c, c_low);
         asm!(
             "2:",
             "tileloadd tmm6, [{b} + {bs}]",
@@ -198,12 +229,7 @@ unsafe fn rows_16(block: &Block, steps: usize, a: *const u16, c: *mut f32, panel
     let c_stride = block.c_stride * 4;
     // SAFETY: as in `rows_32`, for 16 rows.
     unsafe {
-        if block.accumulate {
-            asm!("tileloadd tmm0, [{c} + {cs}]", "tileloadd tmm1, [{c} + {cs} + 64]",
-                c = in(reg) c, cs = in(reg) c_stride, options(nostack));
-        } else {
-            asm!("tilezero tmm0", "tilezero tmm1", options(nostack, nomem));
-        }
+        start_16(block, c);
         asm!(
             "2:",
             "tileloadd tmm4, [{a} + {s}]",

@@ -12,7 +12,7 @@
 //! a quarter of the time of 32 rows by 256 numbers.
 
 use super::super::Block;
-use super::{PANEL_ROW, TILE_ROW};
+use super::{PANEL_ROW, TILE_ROW, start_16, start_32};
 use std::arch::asm;
 use std::mem::MaybeUninit;
 
@@ -63,20 +63,7 @@ pub(super) unsafe fn rows_32(
     // and `c` and `steps` chunks of the panel. The compiler never uses tile registers itself.
     unsafe {
         let c_low = c.add(16 * block.c_stride);
-        if block.accumulate {
-            asm!(
-                "tileloadd tmm0, [{c} + {cs}]", "tileloadd tmm1, [{c} + {cs} + 64]",
-                "tileloadd tmm2, [{d} + {cs}]", "tileloadd tmm3, [{d} + {cs} + 64]",
-                c = in(reg) c, d = in(reg) c_low, cs = in(reg) c_stride, options(nostack));
-        } else {
-            asm!(
-                "tilezero tmm0",
-                "tilezero tmm1",
-                "tilezero tmm2",
-                "tilezero tmm3",
-                options(nostack, nomem)
-            );
-        }
+        start_32(block, c, c_low);
         asm!(
             "2:",
             // First part of the rows, third of the panel.
@@ -135,12 +122,7 @@ pub(super) unsafe fn rows_16(
     let mut nowhere = Nowhere::new();
     // SAFETY: as in `rows_32`, for 16 rows.
     unsafe {
-        if block.accumulate {
-            asm!("tileloadd tmm0, [{c} + {cs}]", "tileloadd tmm1, [{c} + {cs} + 64]",
-                c = in(reg) c, cs = in(reg) c_stride, options(nostack));
-        } else {
-            asm!("tilezero tmm0", "tilezero tmm1", options(nostack, nomem));
-        }
+        start_16(block, c);
         asm!(
             "2:",
             "tileloadd tmm4, [{a} + {s}]",
