@@ -272,12 +272,12 @@ impl Engine {
                 Engine::Dot => dot::product(block, panel.cast()),
                 #[cfg(target_arch = "x86_64")]
                 Engine::Amx => amx::product(block, panel.cast()),
-                Engine::Rejoined(isa) => parts::product(isa, block, self.layout(), panel.cast()),
+                Engine::Rejoined(isa) => parts::product(isa, tile, self.layout(), panel.cast()),
                 #[cfg(target_arch = "x86_64")]
                 Engine::AmxParts(isa) => {
                     amx::product_of_parts(block, panel.cast());
                     if !parts::looks_finite(block) {
-                        parts::correct(isa, block, self.layout(), panel.cast());
+                        parts::correct(isa, tile, self.layout(), panel.cast());
                     }
                 }
             }

@@ -2,9 +2,9 @@
 //!
 //! An f32 has 24 significant bits and a bf16 has 8, so a number is the sum of three bf16 numbers, exactly:
 //! the nearest bf16, the nearest to what is left, and the rest. Of the nine products of the parts of two
-//! numbers, the three smallest are at most 2^-25 of the largest, less than what f32 loses to rounding:
-//! they are left out. A tile product adds its own 32 products before it adds to the sum, so sums
-//! are at least as accurate as those of a loop of multiply-adds (`tests/matmul.rs` compares them).
+//! numbers, the three smallest are left out: each is at most 2^-25 of the product, which f32 would lose to
+//! rounding. A tile product adds its own 32 products before it adds to the sum, so sums are at least as
+//! accurate as those of a loop of multiply-adds (`tests/matmul.rs` compares them).
 //! Units that multiply bf16 fifteen times as fast as f32 gain from that.
 //!
 //! Infinities and numbers that round to one do not survive: infinity less infinity is NaN. So a result
@@ -43,24 +43,24 @@ fn joined([first, second, third]: [u16; COUNT]) -> f32 {
     }
 }
 
-/// `c (+)= a * panel`, with vectors.
+/// `c (+)= a * panel`, with vectors; `tile.a` is where rows in three parts are.
 ///
 /// # Safety
-/// The block and the panel, in three parts, are valid as stated by `Engine::multiply`.
-pub(super) unsafe fn product(isa: Isa, block: &Block, layout: Layout, panel: *const u16) {
-    let depth = block.k;
-    let mut rows = Scratch::of::<f32>(block.rows * depth);
+/// The tile and the panel are valid as stated by `Engine::multiply`.
+pub(super) unsafe fn product(isa: Isa, tile: Tile, layout: Layout, panel: *const u16) {
+    let depth = tile.k;
+    let mut rows = Scratch::of::<f32>(tile.rows * depth);
     let mut columns = Scratch::of::<f32>(depth * PANEL);
     let (rows, columns): (*mut f32, *mut f32) = (rows.start(), columns.start());
     let from = super::Bf16Rows {
-        start: block.a.cast::<u16>().cast_mut(),
-        stride: block.a_stride,
+        start: tile.a.cast::<u16>().cast_mut(),
+        stride: tile.a_stride,
         layout,
     };
     // SAFETY: rows and panel have `depth` numbers, rounded up to chunks, of three parts each.
     unsafe {
         for k in 0..depth {
-            for row in 0..block.rows {
+            for row in 0..tile.rows {
                 let chunk = from
                     .row(row)
                     .add(k / CHUNK * layout.chunk_step() + k % CHUNK);
@@ -75,14 +75,9 @@ pub(super) unsafe fn product(isa: Isa, block: &Block, layout: Layout, panel: *co
             }
         }
         let tile = Tile {
-            rows: block.rows,
-            k: depth,
             a: rows,
             a_stride: depth,
-            c: block.c,
-            c_stride: block.c_stride,
-            accumulate: block.accumulate,
-            prefetch: block.prefetch,
+            ..tile
         };
         product_f32(isa, tile, columns);
     }
@@ -126,25 +121,25 @@ pub(super) unsafe fn looks_finite(block: &Block) -> bool {
 #[cfg(target_arch = "x86_64")]
 #[cold]
 #[inline(never)]
-pub(super) unsafe fn correct(isa: Isa, block: &Block, layout: Layout, panel: *const u16) {
-    let mut exact = Scratch::of::<f32>(block.rows * PANEL);
+pub(super) unsafe fn correct(isa: Isa, tile: Tile, layout: Layout, panel: *const u16) {
+    let mut exact = Scratch::of::<f32>(tile.rows * PANEL);
     let exact: *mut f32 = exact.start();
-    let again = Block {
+    let again = Tile {
         c: exact,
         c_stride: PANEL,
         accumulate: false,
-        ..*block
+        ..tile
     };
     // SAFETY: the workspace has a row of the panel's width for every row.
     unsafe {
-        product(isa, &again, layout, panel);
-        for row in 0..block.rows {
+        product(isa, again, layout, panel);
+        for row in 0..tile.rows {
             for column in 0..PANEL {
                 let (to, from) = (
-                    block.c.add(row * block.c_stride + column),
+                    tile.c.add(row * tile.c_stride + column),
                     *exact.add(row * PANEL + column),
                 );
-                let is_right = (*to).is_finite() || (block.accumulate && from.is_finite());
+                let is_right = (*to).is_finite() || (tile.accumulate && from.is_finite());
                 if !is_right {
                     *to = from;
                 }
