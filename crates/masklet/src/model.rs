@@ -50,10 +50,11 @@ impl Model {
         Ok(Self::from_loaded(loaded, compute))
     }
 
-    /// A model around a network that was built or loaded for `compute`.
+    /// A model around a network that was built or loaded for `compute`, from now on
+    /// [for inference](Sam2::for_inference) alone.
     pub fn from_loaded(loaded: LoadedModel, compute: Compute) -> Self {
         Self {
-            network: Arc::new(loaded.network),
+            network: Arc::new(loaded.network.for_inference()),
             preset: loaded.preset,
             compute,
         }

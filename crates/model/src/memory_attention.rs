@@ -256,7 +256,8 @@ impl Projections {
     fn new(p: &Params<'_>, dim: usize, memory_dim: usize) -> Self {
         Self {
             q: Linear::new(&p.at("q_proj"), dim, dim),
-            k: Linear::new(&p.at("k_proj"), memory_dim, dim),
+            // Attention to memories may take it apart.
+            k: Linear::new(&p.at("k_proj"), memory_dim, dim).plain(),
             v: Linear::new(&p.at("v_proj"), memory_dim, dim),
             out: Linear::new(&p.at("out_proj"), dim, dim),
         }

@@ -36,7 +36,7 @@ pub use dropout::seed_dropout;
 pub(crate) use dropout::{drop_path, dropout, drops};
 pub(crate) use feed_forward::{FeedForward, Mlp};
 pub(crate) use grid_attention::GridMemories;
-pub(crate) use linear::{Activation, Linear};
+pub(crate) use linear::{Activation, Linear, PackForGood};
 pub(crate) use norm::LayerNorm;
 pub use resize::{Interpolation, resize};
 pub(crate) use rotary::RotaryTable;

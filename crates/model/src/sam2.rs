@@ -15,7 +15,7 @@ use crate::mask_decoder::{DecodedMasks, MaskChoice, MaskDecoder, pick};
 use crate::memory_attention::{MemoryAttention, MemoryTokens};
 use crate::memory_bank::{MemoryEntry, Selection};
 use crate::memory_encoder::{MaskEncoding, MemoryEncoder};
-use crate::ops::{Activation, Conv2d, Interpolation, Linear, Mlp, resize};
+use crate::ops::{Activation, Conv2d, Interpolation, Linear, Mlp, PackForGood, resize};
 use crate::params::{Init, Params};
 use crate::position_encoding::{sine_1d, sine_2d};
 use crate::prompt_encoder::{Point, PromptEncoder};
@@ -175,6 +175,15 @@ impl Sam2 {
             },
             config: config.clone(),
         }
+    }
+
+    /// The network for inference alone. Weights that the CPU's kernels multiply with are packed now instead
+    /// of when they are first needed, and their plain values, which take as much memory again, are let
+    /// go of. Such a network computes the same, but it cannot be trained, saved or moved to another device.
+    /// Networks on other devices stay as they are.
+    #[must_use]
+    pub fn for_inference(self) -> Self {
+        self.map(&mut PackForGood::default())
     }
 
     /// The configuration this network was built from.

@@ -1,7 +1,7 @@
 //! The door to `masklet-kernels`: tensors on the CPU as slices, without copies.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use burn::module::{
     Content, Devices, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor,
@@ -85,14 +85,19 @@ pub(crate) fn written<const D: usize>(
 
 /// Something computed from parameters when first needed, such as packed weights.
 ///
-/// It is forgotten whenever parameters may change: a clone starts without it, and so does a module
-/// whose parameters were mapped (by an optimizer, or to another device).
-pub(crate) struct Derived<T>(OnceLock<T>);
+/// It is forgotten whenever parameters may change, as in a module whose parameters were mapped (by an
+/// optimizer, or to another device). A clone shares what was made before.
+pub(crate) struct Derived<T>(OnceLock<Arc<T>>);
 
 impl<T> Derived<T> {
     /// The value, made now if it was not made before.
     pub(crate) fn get(&self, make: impl FnOnce() -> T) -> &T {
-        self.0.get_or_init(make)
+        self.0.get_or_init(|| Arc::new(make()))
+    }
+
+    /// The value, if it was made.
+    pub(crate) fn made(&self) -> Option<&T> {
+        self.0.get().map(Arc::as_ref)
     }
 }
 
@@ -104,7 +109,7 @@ impl<T> Default for Derived<T> {
 
 impl<T> Clone for Derived<T> {
     fn clone(&self) -> Self {
-        Self::default()
+        Self(self.0.clone())
     }
 }
 

@@ -1,15 +1,18 @@
 //! Linear layers (and 1×1 convolutions).
 
 mod gradient;
+mod weight;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, activation};
 use masklet_kernels::{Epilogue, PackedMatrix, Precision, Rows, matmul, matmul_add, matmul_norm};
 
 use super::LayerNorm;
-use super::cpu::{CpuView, Derived, take, tensor, written};
+use super::cpu::{CpuView, take, tensor, written};
 use crate::params::{Init, Params};
 pub(super) use gradient::slope;
+pub(crate) use weight::PackForGood;
+use weight::Weight;
 
 /// What follows a linear layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,11 +60,8 @@ impl Activation {
 /// `y = x · Wᵀ + b` over the last dimension; `W` is `[out, in]` as in PyTorch.
 #[derive(Module, Debug)]
 pub(crate) struct Linear {
-    weight: Param<Tensor<2>>,
+    weight: Weight,
     pub(crate) bias: Param<Tensor<1>>,
-    #[module(skip)]
-    precision: Precision,
-    packed: Derived<PackedMatrix>,
 }
 
 /// A linear layer as the kernels take it.
@@ -94,11 +94,18 @@ impl Linear {
         outputs: usize,
     ) -> Self {
         let init = Init::FanIn(inputs);
+        let weight = p.reshaped("weight", official, [outputs, inputs], init);
         Self {
-            weight: p.reshaped("weight", official, [outputs, inputs], init),
+            weight: Weight::new(weight, p.precision()),
             bias: p.tensor("bias", [outputs], init),
-            precision: p.precision(),
-            packed: Derived::default(),
+        }
+    }
+
+    /// The same layer, for one whose parameters are taken by [`Self::values`] too.
+    pub(crate) fn plain(self) -> Self {
+        Self {
+            weight: self.weight.plain(),
+            ..self
         }
     }
 
@@ -109,7 +116,7 @@ impl Linear {
 
     /// How products with this layer are computed by the kernels.
     pub(crate) fn precision(&self) -> Precision {
-        self.precision
+        self.weight.precision()
     }
 
     /// `[.., inputs]` → `[.., outputs]`.
@@ -183,7 +190,7 @@ impl Linear {
         }
     }
 
-    /// Weight, `[outputs, inputs]`, and bias, if they are plain values on the CPU.
+    /// Weight, `[outputs, inputs]`, and bias of a [`Self::plain`] layer, if they are plain values on the CPU.
     pub(super) fn values(&self) -> Option<(CpuView, CpuView)> {
         Some((
             CpuView::of(&self.weight.val())?,
@@ -193,12 +200,9 @@ impl Linear {
 
     /// The layer for the kernels, if its parameters are plain values on the CPU.
     pub(super) fn fast(&self) -> Option<FastLinear<'_>> {
-        let (weight, bias) = self.values()?;
-        let [outputs, inputs] = self.weight.dims();
-        let pack = || PackedMatrix::pack(weight.values(), outputs, inputs, self.precision);
         Some(FastLinear {
-            weight: self.packed.get(pack),
-            bias,
+            weight: self.weight.packed()?,
+            bias: CpuView::of(&self.bias.val())?,
         })
     }
 

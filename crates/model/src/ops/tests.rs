@@ -1,6 +1,6 @@
 //! Every operation's kernel form against its composed form, over random shapes.
 
-use burn::module::{Module, ModuleMapper, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Distribution, Tensor};
 use masklet_kernels::Precision;
 use proptest::prelude::*;
@@ -281,4 +281,47 @@ fn kernels_see_parameters_that_were_mapped() {
     for (before, after) in before.iter().zip(&after) {
         assert!((before - after).abs() < 1e-5, "{before} and {after}");
     }
+}
+
+/// Counts the values of all parameters.
+#[derive(Default)]
+struct Count(usize);
+
+impl ModuleVisitor for Count {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0 += param.val().shape().num_elements();
+    }
+}
+
+fn parameters(module: &impl Module) -> usize {
+    let mut count = Count::default();
+    module.visit(&mut count);
+    count.0
+}
+
+#[test]
+fn weights_packed_for_good_compute_the_same_without_parameters() {
+    let x = random([1, 9, 40]);
+    for precision in [Precision::F32, Precision::Bf16] {
+        let linear = module(precision, |p| Linear::new(p, 40, 35));
+        let whole = values(linear.forward(x.clone()));
+        assert_eq!(parameters(&linear), 35 * 40 + 35);
+        let packed = linear.map(&mut PackForGood::default());
+        assert_eq!(parameters(&packed), 35);
+        // Nothing to pack again, whatever happens to it.
+        let again = packed.clone().valid().map(&mut PackForGood::default());
+        assert_eq!(values(packed.forward(x.clone())), whole);
+        assert_eq!(values(again.forward(x.clone())), whole);
+    }
+    let plain = module(Precision::F32, |p| Linear::new(p, 40, 35).plain());
+    let packed = plain.map(&mut PackForGood::default());
+    assert_eq!(parameters(&packed), 35 * 40 + 35);
+}
+
+#[test]
+#[should_panic(expected = "a network made for inference on the CPU")]
+fn weights_packed_for_good_are_not_trained() {
+    let linear = module(Precision::F32, |p| Linear::new(p, 8, 5));
+    let packed = linear.map(&mut PackForGood::default());
+    packed.forward(random([1, 9, 8]).autodiff().require_grad());
 }

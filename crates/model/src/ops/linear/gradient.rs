@@ -75,7 +75,7 @@ impl RecordedLinear {
             rows: layer.shapes(x).0,
             inputs: inner,
             outputs,
-            precision: layer.precision,
+            precision: layer.precision(),
             activation: None,
         };
         Some(Self {
