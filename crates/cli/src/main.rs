@@ -96,9 +96,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { command, global } = commands::video::resumed(cli)?;
-    if matches!(command, Command::Train(_)) {
-        allocator::keep_freed_pages();
-    }
+    allocator::keep_freed_pages();
     if let Some(threads) = global.threads {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads.into())

@@ -1,6 +1,7 @@
 //! Memory that is used again: fresh pages cost several times the arithmetic done on them.
 
 use std::cell::RefCell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One cache line; workspaces are made of these so that they are aligned for every load.
 #[repr(C, align(64))]
@@ -14,14 +15,26 @@ thread_local! {
 /// Most buffers a thread keeps for reuse.
 const KEPT_PER_THREAD: usize = 32;
 
-/// A workspace with arbitrary contents, aligned to 64 bytes; its memory goes back to the thread
-/// that drops it.
+/// From this size on, in lines, workspaces are shared by all threads: whichever thread packs the keys of a
+/// memory bank uses the same 60 MB.
+const LARGE: usize = (1 << 20) / size_of::<Line>();
+
+/// Large workspaces that nobody uses.
+static LARGE_FREE: Mutex<LargeFree> = Mutex::new(LargeFree(Vec::new()));
+
+/// A workspace with arbitrary contents, aligned to 64 bytes; its memory is used again when it is dropped.
 pub(crate) struct Scratch(Vec<Line>);
 
 impl Scratch {
     /// At least `bytes` bytes.
     pub fn bytes(bytes: usize) -> Scratch {
         let lines = bytes.div_ceil(64).max(1);
+        if lines >= LARGE {
+            let reused = large_free().take(lines);
+            // A bank that grows by a memory is a little larger each time.
+            let new = || vec![Line([0.0; 16]); lines.next_multiple_of(LARGE)];
+            return Scratch(reused.unwrap_or_else(new));
+        }
         let reused = FREE.with_borrow_mut(|free| {
             let fitting = (0..free.len()).filter(|&i| free[i].len() >= lines);
             let smallest = fitting.min_by_key(|&i| free[i].len());
@@ -39,18 +52,46 @@ impl Scratch {
     pub fn start<T: Number>(&mut self) -> *mut T {
         self.0.as_mut_ptr().cast()
     }
-}
 
-impl Scratch {
     /// The start of the workspace, for reading.
     pub fn view(&self) -> *const u8 {
         self.0.as_ptr().cast()
     }
 }
 
+/// Large workspaces, the one used last at the end.
+struct LargeFree(Vec<Vec<Line>>);
+
+impl LargeFree {
+    /// Most that are kept.
+    const MOST: usize = 4;
+
+    /// The smallest of at least `lines` and at most twice as many.
+    fn take(&mut self, lines: usize) -> Option<Vec<Line>> {
+        let fitting = (0..self.0.len()).filter(|&i| (lines..=2 * lines).contains(&self.0[i].len()));
+        let smallest = fitting.min_by_key(|&i| self.0[i].len());
+        smallest.map(|i| self.0.remove(i))
+    }
+
+    /// Keeps a workspace, and lets go of the one that was not used for longest if there are too many.
+    fn keep(&mut self, lines: Vec<Line>) {
+        self.0.push(lines);
+        if self.0.len() > Self::MOST {
+            self.0.remove(0);
+        }
+    }
+}
+
+fn large_free() -> MutexGuard<'static, LargeFree> {
+    LARGE_FREE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Drop for Scratch {
     fn drop(&mut self) {
         let lines = std::mem::take(&mut self.0);
+        if lines.len() >= LARGE {
+            return large_free().keep(lines);
+        }
         // A thread that is shutting down has no list any more; its memory is then simply freed.
         let _ = FREE.try_with(|free| {
             let mut free = free.borrow_mut();
@@ -105,5 +146,20 @@ mod tests {
         assert_eq!(start % 64, 0);
         drop(first);
         assert_eq!(Scratch::of::<f32>(90).start::<f32>() as usize, start);
+    }
+
+    #[test]
+    fn large_workspaces_serve_their_like() {
+        let mut free = LargeFree(Vec::new());
+        for len in [10, 100, 30] {
+            free.keep(vec![Line([0.0; 16]); len]);
+        }
+        assert_eq!(free.take(20).unwrap().len(), 30);
+        assert!(free.take(20).is_none(), "five times as large");
+        assert_eq!(free.take(100).unwrap().len(), 100);
+        for len in 11..=14 {
+            free.keep(vec![Line([0.0; 16]); len]);
+        }
+        assert_eq!(free.take(10).unwrap().len(), 11, "10 was kept for longest");
     }
 }

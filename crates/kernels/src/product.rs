@@ -283,6 +283,24 @@ impl Engine {
             }
         }
     }
+
+    /// [`Engine::multiply`] with several panels: the columns of `c` go on with the next one. What is to be
+    /// fetched is so meanwhile, an equal share with each panel.
+    ///
+    /// # Safety
+    /// As [`Engine::multiply`] for every panel.
+    #[inline(always)]
+    pub unsafe fn multiply_panels(self, block: &Block, panels: Panels) {
+        for index in 0..panels.count {
+            let block = Block {
+                c: block.c.wrapping_add(index * PANEL),
+                prefetch: block.prefetch.after(index * panels.bytes),
+                ..*block
+            };
+            // SAFETY: forwarded.
+            unsafe { self.multiply(&block, panels.start.wrapping_add(index * panels.bytes)) };
+        }
+    }
 }
 
 /// How a row of bf16 numbers is stored: in chunks of [`CHUNK`] columns, each of them as many times as
@@ -384,6 +402,15 @@ pub(crate) struct Block {
     pub accumulate: bool,
     /// What the next product will need.
     pub prefetch: Prefetch,
+}
+
+/// Panels in a row.
+#[derive(Clone, Copy)]
+pub(crate) struct Panels {
+    pub start: *const u8,
+    /// Bytes from one to the next.
+    pub bytes: usize,
+    pub count: usize,
 }
 
 /// The right to use an engine in this thread until dropped (AMX tiles need to be configured).

@@ -55,6 +55,23 @@ impl Prefetch {
         start: std::ptr::null(),
         bytes: 0,
     };
+
+    /// `bytes` at `start` while a product uses `used` bytes of panels.
+    pub fn evenly(start: *const u8, bytes: usize, used: usize) -> Prefetch {
+        Prefetch {
+            start,
+            bytes: (128 * bytes).div_ceil(used.max(1)),
+        }
+    }
+
+    /// What is left when `used` bytes of panels were used.
+    #[inline(always)]
+    pub fn after(self, used: usize) -> Prefetch {
+        Prefetch {
+            start: self.start.wrapping_add(self.bytes * used / 128),
+            ..self
+        }
+    }
 }
 
 /// A vector of f32 and what the kernels do with it.

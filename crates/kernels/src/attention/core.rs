@@ -1,12 +1,12 @@
 //! One block of queries against all keys of a head.
 
 use super::dropout::{HeadDropout, Weights, leave_out};
-use super::keys::{KeyBlock, Keys, fetch_to_write};
+use super::keys::{Keys, fetch_to_write};
 use super::softmax::{Scores, softmax_block, store_result};
 use crate::buffers::Scratch;
 use crate::product::Block;
 use crate::rows::row_to_bf16;
-use crate::simd::{PANEL, Prefetch};
+use crate::simd::Prefetch;
 
 /// Rows of queries in memory, f32.
 #[derive(Clone, Copy)]
@@ -19,6 +19,10 @@ pub(super) struct Queries {
     pub first: usize,
     pub dropout: Option<HeadDropout>,
 }
+
+/// A block of keys comes from far away: if it fits into this beside the one in use, the queries and their
+/// results, it is fetched in time.
+const L2_BYTES: usize = 2 << 20;
 
 /// Writes `softmax(scale * q k^T) v` of each query to `to(query)`, and gives `log_sum` each query's
 /// logarithm to base 2 of its sum of weights.
@@ -70,15 +74,36 @@ pub(super) unsafe fn attend(
         }
         let copy_rows = engine.padded_rows(rows);
         let row_bytes = engine.row_stride(packer.key_dim) * engine.row_width();
+        let row_memory = row_bytes + result_stride * size_of::<f32>();
         let mut copy = Scratch::bytes(copy_rows * row_bytes);
         let (q, q_stride) = prepare(queries, keys, &mut copy);
         let mut first_key = 0;
         for (index, block) in keys.blocks().enumerate() {
+            let (next, mut next_bytes) = block.next;
+            if 2 * next_bytes + rows * row_memory > L2_BYTES {
+                next_bytes = 0;
+            }
+            let share = next_bytes.div_ceil(rows.div_ceil(step));
+            let used = block.keys.count * block.keys.bytes;
             for first in (0..rows).step_by(step) {
                 let some = step.min(rows - first);
                 let q = q.add(first * q_stride * engine.row_width());
                 let results = results.add(first * result_stride);
-                score(q, q_stride, some, keys, &block, scores, score_stride);
+                let product = Block {
+                    rows: some,
+                    k: packer.key_dim,
+                    a: q,
+                    a_stride: q_stride,
+                    c: scores,
+                    c_stride: score_stride,
+                    accumulate: false,
+                    prefetch: Prefetch::evenly(
+                        next.wrapping_add(first / step * share),
+                        share,
+                        used,
+                    ),
+                };
+                engine.multiply_panels(&product, block.keys);
                 softmax_block(
                     isa,
                     &Scores {
@@ -115,19 +140,17 @@ pub(super) unsafe fn attend(
                     Some(weights) => (weights.row(0).cast_const().cast(), weight_stride),
                     None => (scores.cast_const().cast(), score_stride),
                 };
-                for panel in 0..packer.value_columns() / PANEL {
-                    let product = Block {
-                        rows: some,
-                        k: block.count,
-                        a,
-                        a_stride,
-                        c: results.add(panel * PANEL),
-                        c_stride: result_stride,
-                        accumulate: index > 0,
-                        prefetch: Prefetch::NONE,
-                    };
-                    engine.multiply(&product, block.values.add(panel * block.value_panel_bytes));
-                }
+                let product = Block {
+                    rows: some,
+                    k: block.count,
+                    a,
+                    a_stride,
+                    c: results,
+                    c_stride: result_stride,
+                    accumulate: index > 0,
+                    prefetch: Prefetch::NONE,
+                };
+                engine.multiply_panels(&product, block.values);
             }
             first_key += block.count;
         }
@@ -165,42 +188,4 @@ unsafe fn prepare(queries: &Queries, keys: &Keys<'_>, copy: &mut Scratch) -> (*c
         }
     }
     (copy.view(), stride)
-}
-
-/// `scores = q k^T` for one block of keys.
-///
-/// # Safety
-/// As [`attend`]; `scores` has a row of `score_stride` numbers for every padded query.
-unsafe fn score(
-    q: *const u8,
-    q_stride: usize,
-    rows: usize,
-    keys: &Keys<'_>,
-    block: &KeyBlock,
-    scores: *mut f32,
-    score_stride: usize,
-) {
-    let packer = keys.packer();
-    let engine = packer.engine;
-    let panel_bytes = engine.panel_len(packer.key_dim) * engine.panel_width();
-    for panel in 0..block.count.div_ceil(PANEL) {
-        // SAFETY: the panel lies inside the block, its columns inside the rows of `scores`.
-        unsafe {
-            let keys = block.keys.add(panel * panel_bytes);
-            let product = Block {
-                rows,
-                k: packer.key_dim,
-                a: q,
-                a_stride: q_stride,
-                c: scores.add(panel * PANEL),
-                c_stride: score_stride,
-                accumulate: false,
-                prefetch: Prefetch {
-                    start: keys.wrapping_add(panel_bytes),
-                    bytes: 32,
-                },
-            };
-            engine.multiply(&product, keys);
-        }
-    }
 }

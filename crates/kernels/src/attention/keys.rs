@@ -4,7 +4,7 @@ use crate::buffers::Scratch;
 use crate::cpu::Isa;
 use crate::output::Shared;
 use crate::panel::{pack_columns, pack_row, pack_row_pair};
-use crate::product::Engine;
+use crate::product::{Engine, Panels};
 use crate::simd::{PANEL, Simd, simd_fn};
 use rayon::prelude::*;
 
@@ -200,14 +200,14 @@ pub(super) struct Keys<'a> {
 pub(super) struct KeyBlock {
     /// Keys in this block.
     pub count: usize,
-    /// The key panels, one after the other.
-    pub keys: *const u8,
-    /// The value panels.
-    pub values: *const u8,
-    /// Bytes from a value panel to the next.
-    pub value_panel_bytes: usize,
+    /// The keys, a column each.
+    pub keys: Panels,
+    /// The values, a row each.
+    pub values: Panels,
     /// Added to the score of the block's last key after scaling.
     pub extra: f32,
+    /// The next block's memory, and its bytes: 0 if there is none.
+    pub next: (*const u8, usize),
 }
 
 impl Keys<'_> {
@@ -225,13 +225,25 @@ impl Keys<'_> {
         let blocks = all.blocks();
         (0..blocks).map(move |i| {
             let start = (self.problem * blocks + i) * all.block_bytes();
-            let keys = all.memory.view().wrapping_add(start);
+            let start = all.memory.view().wrapping_add(start);
+            let count = all.block.min(all.keys - i * all.block);
             KeyBlock {
-                count: all.block.min(all.keys - i * all.block),
-                keys,
-                values: keys.wrapping_add(all.packer.key_bytes(all.block)),
-                value_panel_bytes: all.packer.value_panel_bytes(all.block),
+                count,
+                keys: Panels {
+                    start,
+                    bytes: all.packer.key_bytes(PANEL),
+                    count: count.div_ceil(PANEL),
+                },
+                values: Panels {
+                    start: start.wrapping_add(all.packer.key_bytes(all.block)),
+                    bytes: all.packer.value_panel_bytes(all.block),
+                    count: all.packer.value_columns() / PANEL,
+                },
                 extra: if i + 1 == blocks { all.extra } else { 0.0 },
+                next: match i + 1 == blocks {
+                    true => (start, 0),
+                    false => (start.wrapping_add(all.block_bytes()), all.block_bytes()),
+                },
             }
         })
     }
