@@ -1,5 +1,6 @@
 //! Memory that is used again: fresh pages cost several times the arithmetic done on them.
 
+use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::cell::RefCell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,12 +13,32 @@ thread_local! {
     static FREE: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
 }
 
+/// `count` lines of zeros. (`vec!` would write them, where pages that are fresh have them already.)
+fn zeros(count: usize) -> Vec<Line> {
+    let layout = Layout::array::<Line>(count).expect("fewer bytes than there are addresses");
+    if count == 0 {
+        return Vec::new();
+    }
+    // SAFETY: the layout, which is not empty, is that of a vector of `count` lines, and a line is valid if its
+    // bits are zero.
+    unsafe {
+        let start = alloc_zeroed(layout);
+        if start.is_null() {
+            handle_alloc_error(layout);
+        }
+        Vec::from_raw_parts(start.cast(), count, count)
+    }
+}
+
 /// Most buffers a thread keeps for reuse.
 const KEPT_PER_THREAD: usize = 32;
 
-/// From this size on, in lines, workspaces are shared by all threads: whichever thread packs the keys of a
-/// memory bank uses the same 60 MB.
-const LARGE: usize = (1 << 20) / size_of::<Line>();
+/// Lines of the largest workspaces that a thread keeps for itself, a power of two as all of them. Larger ones
+/// are shared: whichever thread packs the keys of a memory bank uses the same 60 MB.
+const LARGEST_OWN: usize = (2 << 20) / size_of::<Line>();
+
+/// Lines that larger workspaces are multiples of: a bank that grows by a memory needs a little more each time.
+const LARGE_STEP: usize = LARGEST_OWN / 2;
 
 /// Large workspaces that nobody uses.
 static LARGE_FREE: Mutex<LargeFree> = Mutex::new(LargeFree(Vec::new()));
@@ -29,18 +50,16 @@ impl Scratch {
     /// At least `bytes` bytes.
     pub fn bytes(bytes: usize) -> Scratch {
         let lines = bytes.div_ceil(64).max(1);
-        if lines >= LARGE {
+        if lines > LARGEST_OWN {
             let reused = large_free().take(lines);
-            // A bank that grows by a memory is a little larger each time.
-            let new = || vec![Line([0.0; 16]); lines.next_multiple_of(LARGE)];
-            return Scratch(reused.unwrap_or_else(new));
+            return Scratch(reused.unwrap_or_else(|| zeros(lines.next_multiple_of(LARGE_STEP))));
         }
         let reused = FREE.with_borrow_mut(|free| {
             let fitting = (0..free.len()).filter(|&i| free[i].len() >= lines);
             let smallest = fitting.min_by_key(|&i| free[i].len());
             smallest.map(|i| free.swap_remove(i))
         });
-        Scratch(reused.unwrap_or_else(|| vec![Line([0.0; 16]); lines.next_power_of_two()]))
+        Scratch(reused.unwrap_or_else(|| zeros(lines.next_power_of_two())))
     }
 
     /// At least `count` numbers of type `T`, at most 64 bytes wide and valid for any bits.
@@ -66,10 +85,15 @@ impl LargeFree {
     /// Most that are kept.
     const MOST: usize = 4;
 
-    /// The smallest of at least `lines` and at most twice as many.
+    /// The smallest of at least `lines` and at most twice as many. If there is none, those that would do for
+    /// half as many are given up: the one that will be made instead does for them too.
     fn take(&mut self, lines: usize) -> Option<Vec<Line>> {
         let fitting = (0..self.0.len()).filter(|&i| (lines..=2 * lines).contains(&self.0[i].len()));
         let smallest = fitting.min_by_key(|&i| self.0[i].len());
+        if smallest.is_none() {
+            self.0
+                .retain(|free| !(lines.div_ceil(2)..lines).contains(&free.len()));
+        }
         smallest.map(|i| self.0.remove(i))
     }
 
@@ -89,7 +113,7 @@ fn large_free() -> MutexGuard<'static, LargeFree> {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let lines = std::mem::take(&mut self.0);
-        if lines.len() >= LARGE {
+        if lines.len() > LARGEST_OWN {
             return large_free().keep(lines);
         }
         // A thread that is shutting down has no list any more; its memory is then simply freed.
@@ -113,7 +137,7 @@ pub(crate) struct Aligned(Vec<Line>);
 impl Aligned {
     /// `count` zeros.
     pub fn zeros<T: Number>(count: usize) -> Aligned {
-        Aligned(vec![Line([0.0; 16]); (count * size_of::<T>()).div_ceil(64)])
+        Aligned(zeros((count * size_of::<T>()).div_ceil(64)))
     }
 
     /// The memory as numbers, `count` or a few more.
@@ -151,15 +175,18 @@ mod tests {
     #[test]
     fn large_workspaces_serve_their_like() {
         let mut free = LargeFree(Vec::new());
-        for len in [10, 100, 30] {
-            free.keep(vec![Line([0.0; 16]); len]);
+        for len in [9, 100, 30] {
+            free.keep(zeros(len));
         }
         assert_eq!(free.take(20).unwrap().len(), 30);
-        assert!(free.take(20).is_none(), "five times as large");
+        assert!(free.take(20).is_none(), "100 are five times as many");
         assert_eq!(free.take(100).unwrap().len(), 100);
         for len in 11..=14 {
-            free.keep(vec![Line([0.0; 16]); len]);
+            free.keep(zeros(len));
         }
-        assert_eq!(free.take(10).unwrap().len(), 11, "10 was kept for longest");
+        assert_eq!(free.take(9).unwrap().len(), 11, "9 were kept for longest");
+        assert!(free.take(26).is_none());
+        assert_eq!(free.take(7).unwrap().len(), 12);
+        assert!(free.take(7).is_none(), "13 and 14 are less than 26");
     }
 }
