@@ -19,8 +19,8 @@ fn zeros(count: usize) -> Vec<Line> {
     if count == 0 {
         return Vec::new();
     }
-    // SAFETY: the layout, which is not empty, is that of a vector of `count` lines, and a line is valid if its
-    // bits are zero.
+    // SAFETY: the layout, which is not empty, is that of a vector of `count` lines, and a line of zero bits
+    // is valid.
     unsafe {
         let start = alloc_zeroed(layout);
         if start.is_null() {
@@ -33,11 +33,12 @@ fn zeros(count: usize) -> Vec<Line> {
 /// Most buffers a thread keeps for reuse.
 const KEPT_PER_THREAD: usize = 32;
 
-/// Lines of the largest workspaces that a thread keeps for itself, a power of two as all of them. Larger ones
+/// Lines of the largest workspaces that a thread keeps for itself; their sizes are powers of two. Larger ones
 /// are shared: whichever thread packs the keys of a memory bank uses the same 60 MB.
 const LARGEST_OWN: usize = (2 << 20) / size_of::<Line>();
 
-/// Lines that larger workspaces are multiples of: a bank that grows by a memory needs a little more each time.
+/// Larger workspaces are multiples of so many lines: a bank that grows by a memory needs a little more each
+/// time.
 const LARGE_STEP: usize = LARGEST_OWN / 2;
 
 /// Large workspaces that nobody uses.

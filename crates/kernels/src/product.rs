@@ -284,22 +284,35 @@ impl Engine {
         }
     }
 
-    /// [`Engine::multiply`] with several panels: the columns of `c` go on with the next one. What is to be
-    /// fetched is so meanwhile, an equal share with each panel.
+    /// [`Engine::multiply`] with several panels: the columns of `c` go on with the next one. Meanwhile what
+    /// the block says is fetched, a share with each panel, or the next panel if it says nothing.
     ///
     /// # Safety
     /// As [`Engine::multiply`] for every panel.
     #[inline(always)]
     pub unsafe fn multiply_panels(self, block: &Block, panels: Panels) {
         for index in 0..panels.count {
+            let next = Prefetch {
+                start: panels.at(index + 1),
+                bytes: 32,
+            };
             let block = Block {
                 c: block.c.wrapping_add(index * PANEL),
-                prefetch: block.prefetch.after(index * panels.bytes),
+                prefetch: match block.prefetch {
+                    Prefetch { bytes: 0, .. } => next,
+                    other => other.after(index * panels.bytes),
+                },
                 ..*block
             };
             // SAFETY: forwarded.
-            unsafe { self.multiply(&block, panels.start.wrapping_add(index * panels.bytes)) };
+            unsafe { self.multiply(&block, panels.at(index)) };
         }
+    }
+
+    /// Whether it multiplies so fast that panels must be in L2 before they are used. Processors that have
+    /// it have an L2 of 2 MiB.
+    pub fn outruns_memory(self) -> bool {
+        self.tiled()
     }
 }
 
@@ -400,7 +413,7 @@ pub(crate) struct Block {
     pub c_stride: usize,
     /// Add to `c` instead of overwriting it.
     pub accumulate: bool,
-    /// What the next product will need.
+    /// What later products will need.
     pub prefetch: Prefetch,
 }
 
@@ -411,6 +424,13 @@ pub(crate) struct Panels {
     /// Bytes from one to the next.
     pub bytes: usize,
     pub count: usize,
+}
+
+impl Panels {
+    #[inline(always)]
+    fn at(self, index: usize) -> *const u8 {
+        self.start.wrapping_add(index * self.bytes)
+    }
 }
 
 /// The right to use an engine in this thread until dropped (AMX tiles need to be configured).

@@ -37,7 +37,7 @@ pub(crate) struct Tile {
     pub c_stride: usize,
     /// Add to `c` instead of overwriting it.
     pub accumulate: bool,
-    /// What the next product will need, fetched into L2 meanwhile.
+    /// What later products will need, fetched into L2 meanwhile.
     pub prefetch: Prefetch,
 }
 
@@ -45,7 +45,8 @@ pub(crate) struct Tile {
 #[derive(Clone, Copy)]
 pub(crate) struct Prefetch {
     pub start: *const u8,
-    /// Bytes for every 128 bytes of panel used.
+    /// Bytes for every 128 bytes of panel used. Where they are many, kernels leave out lines: each has a few
+    /// instructions for it, of a line each.
     pub bytes: usize,
 }
 

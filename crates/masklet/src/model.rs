@@ -68,7 +68,7 @@ impl Model {
         }
     }
 
-    /// The network.
+    /// The network, [for inference](Sam2::for_inference) alone.
     pub fn network(&self) -> &Sam2 {
         &self.network
     }

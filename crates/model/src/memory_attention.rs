@@ -138,16 +138,16 @@ impl MemoryAttentionLayer {
     fn new(p: &Params<'_>, config: &Sam2Config) -> Self {
         let dim = config.hidden_dim;
         let hidden = config.memory_attention.feedforward_dim;
+        let memory_dim = config.memory_encoder.memory_dim;
         let norm = |name: &str| LayerNorm::new(&p.at(name), dim, EPSILON);
+        let mut cross_attention = Projections::new(&p.at("cross_attn_image"), dim, memory_dim);
+        // Attention to memories may take the projection apart instead of making keys.
+        cross_attention.k = cross_attention.k.plain();
         Self {
             norm1: norm("norm1"),
             self_attention: Projections::new(&p.at("self_attn"), dim, dim),
             norm2: norm("norm2"),
-            cross_attention: Projections::new(
-                &p.at("cross_attn_image"),
-                dim,
-                config.memory_encoder.memory_dim,
-            ),
+            cross_attention,
             norm3: norm("norm3"),
             linear1: Linear::new(&p.at("linear1"), dim, hidden),
             linear2: Linear::new(&p.at("linear2"), hidden, dim),
@@ -256,8 +256,7 @@ impl Projections {
     fn new(p: &Params<'_>, dim: usize, memory_dim: usize) -> Self {
         Self {
             q: Linear::new(&p.at("q_proj"), dim, dim),
-            // Attention to memories may take it apart.
-            k: Linear::new(&p.at("k_proj"), memory_dim, dim).plain(),
+            k: Linear::new(&p.at("k_proj"), memory_dim, dim),
             v: Linear::new(&p.at("v_proj"), memory_dim, dim),
             out: Linear::new(&p.at("out_proj"), dim, dim),
         }

@@ -177,10 +177,10 @@ impl Sam2 {
         }
     }
 
-    /// The network for inference alone. Weights that the CPU's kernels multiply with are packed now instead
-    /// of when they are first needed, and their plain values, which take as much memory again, are let
-    /// go of. Such a network computes the same, but it cannot be trained, saved or moved to another device.
-    /// Networks on other devices stay as they are.
+    /// The network for inference alone. The weights of linear layers are packed now for the CPU's kernels,
+    /// instead of when they are first needed, and their parameters, which take as much memory again, are
+    /// let go of. Such a network computes the same, but it cannot be trained, saved or moved to another
+    /// device. On other devices, and where gradients are recorded, a network stays as it is.
     #[must_use]
     pub fn for_inference(self) -> Self {
         self.map(&mut PackForGood::default())

@@ -20,8 +20,8 @@ pub(super) struct Queries {
     pub dropout: Option<HeadDropout>,
 }
 
-/// A block of keys comes from far away: if it fits into this beside the one in use, the queries and their
-/// results, it is fetched in time.
+/// A block of keys comes from far away: for engines that would have to wait it is fetched in time, if it fits
+/// into this beside the one in use, the queries and their results.
 const L2_BYTES: usize = 2 << 20;
 
 /// Writes `softmax(scale * q k^T) v` of each query to `to(query)`, and gives `log_sum` each query's
@@ -80,7 +80,7 @@ pub(super) unsafe fn attend(
         let mut first_key = 0;
         for (index, block) in keys.blocks().enumerate() {
             let (next, mut next_bytes) = block.next;
-            if 2 * next_bytes + rows * row_memory > L2_BYTES {
+            if !engine.outruns_memory() || 2 * next_bytes + rows * row_memory > L2_BYTES {
                 next_bytes = 0;
             }
             let share = next_bytes.div_ceil(rows.div_ceil(step));

@@ -83,7 +83,7 @@ impl Weight {
 
     /// With a parameter that may have changed; what was packed of one that was let go of stays.
     fn with(self, parameter: Param<Tensor<2>>) -> Self {
-        let packed = match self.is_whole() {
+        let packed = match parameter.dims() == self.shape {
             true => Derived::default(),
             false => self.packed,
         };
@@ -95,7 +95,8 @@ impl Weight {
     }
 }
 
-/// Packs every weight that is plain values on the CPU, and lets go of the parameter.
+/// Packs the weights of linear layers that are values on the CPU without gradients, and lets go of the
+/// parameters, except for those that are needed beside.
 #[derive(Default)]
 pub(crate) struct PackForGood {
     in_weight: bool,
@@ -133,14 +134,12 @@ impl Module for Weight {
         mapper.enter_module("parameter", CONTAINER);
         let parameter = Module::map(self.parameter.clone(), mapper);
         mapper.exit_module("parameter", CONTAINER);
-        if parameter.dims() == self.shape {
-            return self.with(parameter);
-        }
-        // It is not wanted any more.
-        if self.plain || self.packed().is_none() {
+        // A mapper that lets go of the parameter must not do so where there is nothing else.
+        let lets_go = parameter.dims() != self.shape;
+        if lets_go && (self.plain || self.packed().is_none()) {
             return self;
         }
-        Self { parameter, ..self }
+        self.with(parameter)
     }
 
     fn to_device(self, device: &Device) -> Self {
